@@ -1,0 +1,64 @@
+/**
+ * Tokens of one answer, in buckets that do not overlap: their sum is what was processed. A bucket that the provider did
+ * not report is `undefined`: unknown, never zero. Providers count differently (OpenAI has cached input inside its input
+ * count, Anthropic beside it); each protocol's `usage.ts` brings its own form into this one.
+ */
+export interface TokenCounts {
+  /** Input that was neither read from a cache nor written to one. */
+  readonly input?: number;
+  readonly cacheRead?: number;
+  readonly cacheWrite?: number;
+  /** Everything that was generated, reasoning included. */
+  readonly output?: number;
+  /** How much of `output` was reasoning. The only bucket that lies inside another. */
+  readonly reasoning?: number;
+}
+
+/** Where the counts come from: the provider said so, we counted every piece, or we estimated from the text. */
+export type UsageSource = "provider" | "counted" | "estimated";
+
+/** A part of an answer that another model produced and that is charged at that model's price (Anthropic `iterations`). */
+export interface SubCharge {
+  readonly model: string;
+  readonly tokens: TokenCounts;
+}
+
+export interface Usage {
+  readonly tokens: TokenCounts;
+  readonly source: UsageSource;
+  /** The model that the provider says answered, where it differs from the one that was asked. */
+  readonly servedModel?: string;
+  readonly subCharges?: readonly SubCharge[];
+}
+
+export function addTokens(a: TokenCounts, b: TokenCounts): TokenCounts {
+  return tokenCounts({
+    input: addKnown(a.input, b.input),
+    cacheRead: addKnown(a.cacheRead, b.cacheRead),
+    cacheWrite: addKnown(a.cacheWrite, b.cacheWrite),
+    output: addKnown(a.output, b.output),
+    reasoning: addKnown(a.reasoning, b.reasoning),
+  });
+}
+
+type MaybeCounts = { [K in keyof TokenCounts]: number | undefined };
+
+/** Builds `TokenCounts`, leaving out what is unknown or not a count. */
+export function tokenCounts(parts: MaybeCounts): TokenCounts {
+  const counts: { -readonly [K in keyof TokenCounts]: number } = {};
+  for (const key of ["input", "cacheRead", "cacheWrite", "output", "reasoning"] as const) {
+    const value = parts[key];
+    if (value !== undefined) counts[key] = value;
+  }
+  return counts;
+}
+
+/** A whole number of tokens as a provider reported it; anything else (negative, fraction, text) is unknown. */
+export function reportedCount(value: unknown): number | undefined {
+  return typeof value === "number" && Number.isSafeInteger(value) && value >= 0 ? value : undefined;
+}
+
+function addKnown(a: number | undefined, b: number | undefined): number | undefined {
+  if (a === undefined) return b;
+  return b === undefined ? a : a + b;
+}

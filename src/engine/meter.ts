@@ -1,0 +1,73 @@
+import type { NanoUsd } from "../core/money.ts";
+import { costOf, type Price } from "../core/price.ts";
+import { type TokenCounts, tokenCounts, type Usage } from "../core/usage.ts";
+import type { AnswerFacts, Charge, InferenceRequest, PriceBook, Target } from "./ports.ts";
+
+/** English text has about four bytes a token with every current tokenizer; said to be an estimate wherever it is used. */
+const BYTES_PER_TOKEN = 4;
+
+/**
+ * What an answer used. The provider's own counts where it gave them. Where it gave none (it does not count, or the
+ * answer was cut short), what was delivered: counted, if every piece is a token, else estimated from the text.
+ */
+export function usageOf(request: InferenceRequest, target: Target, facts: AnswerFacts): Usage {
+  const reported = facts.usage;
+  if (reported !== undefined && isWhole(reported.tokens, facts)) return reported;
+  const counted = target.provider.tokenPerPiece && reported?.tokens.input !== undefined;
+  const seen = target.provider.tokenPerPiece ? facts.textPieces : estimateOutput(facts);
+  const tokens = tokenCounts({
+    input: reported?.tokens.input || Math.ceil(request.promptBytes() / BYTES_PER_TOKEN),
+    cacheRead: reported?.tokens.cacheRead,
+    cacheWrite: reported?.tokens.cacheWrite,
+    output: Math.max(seen, reported?.tokens.output ?? 0),
+    reasoning: reported?.tokens.reasoning,
+  });
+  return { ...reported, tokens, source: counted ? "counted" : "estimated" };
+}
+
+/** What a price makes of a usage. Parts that another model produced are charged at that model's price, if it has one. */
+export function priceUsage(
+  usage: Usage,
+  price: Price | undefined,
+  priceOf: (model: string) => Price | undefined,
+): NanoUsd {
+  const own = usage.servedModel === undefined ? price : (priceOf(usage.servedModel) ?? price);
+  let cost = own === undefined ? 0n : costOf(usage.tokens, own);
+  for (const part of usage.subCharges ?? []) {
+    const partPrice = priceOf(part.model) ?? price;
+    // The request's own price is paid once, with the answer.
+    if (partPrice !== undefined) cost += costOf(part.tokens, { ...partPrice, perRequestNanoUsd: 0n });
+  }
+  return cost;
+}
+
+/** What the caller pays for an answer and what it costs us, by the prices that stood when the request came. */
+export function costsOf(
+  book: PriceBook,
+  charge: Charge,
+  target: Target,
+  usage: Usage,
+  atMs: number,
+): { chargedNanoUsd: NanoUsd; costNanoUsd: NanoUsd } {
+  const priceOf = (model: string) => book.chargeFor(model, target.provider.name, model, atMs);
+  const flat = charge.charged === undefined && target.provider.paid && book.unpriced.kind === "flat";
+  const chargedNanoUsd =
+    flat && book.unpriced.kind === "flat"
+      ? book.unpriced.costNanoUsd
+      : priceUsage(usage, charge.charged, (model) => priceOf(model).charged);
+  return { chargedNanoUsd, costNanoUsd: priceUsage(usage, charge.cost, (model) => priceOf(model).cost) };
+}
+
+function estimateOutput(facts: AnswerFacts): number {
+  return Math.max(facts.textPieces, Math.ceil(facts.textBytes / BYTES_PER_TOKEN));
+}
+
+/**
+ * Whether the counts can be charged as they are. A stream that was cut short has reported its output only in part; and
+ * a provider that says "nothing in, nothing out" beside text has not counted (Ollama puts zeros on early chunks).
+ */
+function isWhole(tokens: TokenCounts, facts: AnswerFacts): boolean {
+  if (!facts.complete || (tokens.input === undefined && tokens.output === undefined)) return false;
+  const nothing = (tokens.input ?? 0) === 0 && (tokens.output ?? 0) === 0;
+  return !(nothing && facts.textPieces > 0);
+}

@@ -1,0 +1,187 @@
+import { type GatewayError, gatewayError } from "../core/error.ts";
+import { ok, type Result, refuse } from "../core/result.ts";
+import { type Attempt, clientClosed } from "./attempt.ts";
+import type { Answer } from "./infer.ts";
+import { usageOf } from "./meter.ts";
+import type { AnswerReader, InferenceRequest, Protocol } from "./ports.ts";
+import type { Call, RequestScope } from "./request-scope.ts";
+
+/** Headers of a provider's answer that say something to the caller. All others are about us, or about the connection. */
+const RELAYED_HEADERS = ["content-type", "openai-processing-ms", "openai-version"] as const;
+
+/** Statuses by which a provider says that the caller's request is wrong: its own words are the best answer. */
+const ABOUT_THE_REQUEST: ReadonlySet<number> = new Set([400, 404, 409, 413, 415, 422]);
+
+/** An answer that is not streamed: read whole, settled, handed on. */
+export async function relayWhole(
+  call: Call,
+  request: InferenceRequest,
+  scope: RequestScope,
+  under: Attempt,
+): Promise<Result<Answer>> {
+  const { reply, target } = under;
+  let bytes: Uint8Array;
+  try {
+    bytes = await reply.bytes();
+  } catch {
+    return refuse(whyCut(call, under));
+  } finally {
+    under.done();
+  }
+  if (reply.status !== 200) return relayError(scope, under, bytes);
+  const reader = request.readAnswer();
+  const body = reader.whole(bytes);
+  const facts = reader.facts();
+  if (facts.error !== undefined) return refuse(facts.error);
+  if (!facts.complete) return refuse(brokenAnswer());
+  scope.delivered(body.length);
+  await scope.finish(200, usageOf(request, target, facts));
+  return ok({ status: 200, headers: relayedHeaders(reply.headers), body });
+}
+
+async function relayError(scope: RequestScope, under: Attempt, bytes: Uint8Array): Promise<Result<Answer>> {
+  const { status, headers } = under.reply;
+  const error = under.target.provider.readError(status, bytes, headers);
+  const type = headers.get("content-type") ?? "";
+  if (!ABOUT_THE_REQUEST.has(status) || !type.startsWith("application/json")) return refuse(error);
+  scope.delivered(bytes.length);
+  await scope.finish(status, undefined, error);
+  return ok({ status, headers: relayedHeaders(headers), body: bytes });
+}
+
+/**
+ * A streamed answer. Nothing is promised to the caller before the first piece has come, so a provider that fails until
+ * then is an error with a status. The piece that ends the answer waits for the settlement.
+ */
+export async function relayStream(
+  protocol: Protocol,
+  call: Call,
+  request: InferenceRequest,
+  scope: RequestScope,
+  under: Attempt,
+): Promise<Result<Answer>> {
+  const source = under.reply.body?.getReader();
+  const reader = request.readAnswer();
+  let first: Uint8Array | undefined;
+  try {
+    first = (await source?.read())?.value;
+  } catch {
+    under.done();
+    return refuse(whyCut(call, under));
+  }
+  if (source === undefined || first === undefined) {
+    under.done();
+    return refuse(brokenAnswer());
+  }
+  under.alive();
+  const stream: Stream = { protocol, call, request, scope, under, reader, begun: false };
+  // A caller that leaves before its answer is pulled for the first time leaves nobody to run the generator's end.
+  call.signal.addEventListener("abort", () => void (stream.begun || leaveStream(stream)), { once: true });
+  const body = pieces(stream, source, first);
+  const headers = relayedHeaders(under.reply.headers);
+  return ok({ status: 200, headers: { ...headers, "cache-control": "no-cache" }, body });
+}
+
+interface Stream {
+  readonly protocol: Protocol;
+  readonly call: Call;
+  readonly request: InferenceRequest;
+  readonly scope: RequestScope;
+  readonly under: Attempt;
+  readonly reader: AnswerReader;
+  /** The caller has begun to take the answer. */
+  begun: boolean;
+}
+
+async function* pieces(
+  stream: Stream,
+  source: ReadableStreamDefaultReader<Uint8Array>,
+  first: Uint8Array,
+): AsyncGenerator<Uint8Array> {
+  const { reader, scope, under } = stream;
+  stream.begun = true;
+  try {
+    let received: Uint8Array | undefined = first;
+    while (received !== undefined) {
+      const piece = reader.piece(received);
+      if (reader.ended) {
+        await settle(stream);
+        under.ending();
+      }
+      if (piece.length > 0) {
+        scope.delivered(piece.length);
+        yield piece;
+      }
+      received = (await source.read()).value;
+      if (!reader.ended) under.alive();
+    }
+    const rest = reader.rest();
+    const last = await finishStream(stream);
+    if (rest.length > 0) yield rest;
+    if (last !== undefined) yield last;
+  } catch (thrown) {
+    const last = await failStream(stream, thrown);
+    if (last !== undefined) yield last;
+  } finally {
+    await leaveStream(stream);
+  }
+}
+
+/** Writes down a complete answer. */
+function settle({ request, scope, under, reader }: Stream): Promise<void> {
+  const facts = reader.facts();
+  return scope.finish(facts.error === undefined ? 200 : 502, usageOf(request, under.target, facts), facts.error);
+}
+
+/** The provider closed the stream. If it had not ended its answer, the caller is told. */
+async function finishStream(stream: Stream): Promise<Uint8Array | undefined> {
+  if (stream.scope.finished) return undefined;
+  const facts = stream.reader.facts();
+  if (facts.error !== undefined || facts.complete) {
+    await settle(stream);
+    return undefined;
+  }
+  return broken(stream, brokenAnswer());
+}
+
+async function failStream(stream: Stream, thrown: unknown): Promise<Uint8Array | undefined> {
+  if (stream.scope.finished) return undefined; // the answer was complete; what came after it does not matter
+  return broken(stream, whyCut(stream.call, stream.under), thrown);
+}
+
+/** Ends a stream that the caller believes in progress: what was delivered is charged, and an error event goes out. */
+async function broken(stream: Stream, error: GatewayError, cause?: unknown): Promise<Uint8Array> {
+  const { call, protocol, request, scope, under, reader } = stream;
+  const status = error.kind === "client_closed" ? 499 : 502;
+  await scope.finish(status, usageOf(request, under.target, reader.facts()), error, cause);
+  return protocol.encodeStreamError(error, call.requestId);
+}
+
+/** Every way out comes through here. If nothing has settled yet, the caller has gone. */
+async function leaveStream(stream: Stream): Promise<void> {
+  const { call, scope, under, request, reader } = stream;
+  under.done();
+  under.cancel();
+  if (!scope.finished) await scope.finish(499, usageOf(request, under.target, reader.facts()), clientClosed());
+  call.ended();
+}
+
+function whyCut(call: Call, under: Attempt): GatewayError {
+  if (call.signal.aborted) return clientClosed();
+  return (
+    under.timedOut() ?? gatewayError("provider_broken", "The provider broke off in the middle of its answer.")
+  );
+}
+
+function brokenAnswer(): GatewayError {
+  return gatewayError("provider_broken", "The provider's answer could not be understood or was cut short.");
+}
+
+function relayedHeaders(headers: Headers): Record<string, string> {
+  const relayed: Record<string, string> = {};
+  for (const name of RELAYED_HEADERS) {
+    const value = headers.get(name);
+    if (value !== null) relayed[name] = value;
+  }
+  return relayed;
+}

@@ -1,0 +1,104 @@
+import type { Usage } from "../core/usage.ts";
+import type { RequestRow } from "../engine/ports.ts";
+
+/** A value that goes to the journal's thread and into SQLite as it is. */
+export type Cell = string | number | bigint | null;
+
+export const REQUEST_COLUMNS = [
+  "id",
+  "started_at_ms",
+  "account_id",
+  "key_id",
+  "protocol",
+  "requested_model",
+  "model",
+  "provider",
+  "stream",
+  "status",
+  "error",
+  "input_tokens",
+  "cache_read_tokens",
+  "cache_write_tokens",
+  "output_tokens",
+  "reasoning_tokens",
+  "usage_source",
+  "price_id",
+  "cost_nano_usd",
+  "latency_ms",
+  "first_byte_ms",
+  "request_bytes",
+  "response_bytes",
+] as const;
+
+export const ATTEMPT_COLUMNS = [
+  "request_id",
+  "number",
+  "provider",
+  "provider_model",
+  "provider_request_id",
+  "status",
+  "error",
+  "started_at_ms",
+  "latency_ms",
+  "input_tokens",
+  "cache_read_tokens",
+  "cache_write_tokens",
+  "output_tokens",
+  "reasoning_tokens",
+  "usage_source",
+  "cost_nano_usd",
+] as const;
+
+/** A requested model's name is the caller's text: it is kept, but not without bound. */
+const MAX_NAME_LENGTH = 200;
+
+export function requestCells(row: RequestRow): Cell[] {
+  return [
+    row.id,
+    row.startedAtMs,
+    row.accountId,
+    row.keyId,
+    row.protocol,
+    row.requestedModel?.slice(0, MAX_NAME_LENGTH) ?? null,
+    row.model,
+    row.attempts.at(-1)?.provider ?? null,
+    row.stream ? 1 : 0,
+    row.status,
+    row.error,
+    ...usageCells(row.usage),
+    row.priceId,
+    row.costNanoUsd,
+    row.latencyMs,
+    row.firstByteMs,
+    row.requestBytes,
+    row.responseBytes,
+  ];
+}
+
+export function attemptCells(row: RequestRow): Cell[][] {
+  return row.attempts.map((attempt, index) => [
+    row.id,
+    index + 1,
+    attempt.provider,
+    attempt.providerModel,
+    attempt.providerRequestId?.slice(0, MAX_NAME_LENGTH) ?? null,
+    attempt.status,
+    attempt.error,
+    attempt.startedAtMs,
+    attempt.latencyMs,
+    ...usageCells(attempt.usage),
+    attempt.costNanoUsd,
+  ]);
+}
+
+function usageCells(usage: Usage | undefined): Cell[] {
+  const tokens = usage?.tokens;
+  return [
+    tokens?.input ?? null,
+    tokens?.cacheRead ?? null,
+    tokens?.cacheWrite ?? null,
+    tokens?.output ?? null,
+    tokens?.reasoning ?? null,
+    usage?.source ?? null,
+  ];
+}

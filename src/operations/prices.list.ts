@@ -1,0 +1,37 @@
+import { z } from "zod";
+import { priceOf } from "../pricing/price-book.ts";
+import { defineOperation } from "./operation.ts";
+import { priceShape, showPrice } from "./price-shape.ts";
+
+export const listPricesOperation = defineOperation({
+  name: "prices.list",
+  summary: "Lists prices, newest first: those in force, or with `all` the earlier and coming ones too.",
+  changes: false,
+  stale: [],
+  input: z.strictObject({
+    model: z.string().optional(),
+    provider: z.string().optional(),
+    all: z.boolean().default(false),
+  }),
+  output: z.object({ prices: z.array(priceShape) }),
+  async run({ db, clock }, input) {
+    const rows = await db
+      .selectFrom("prices")
+      .selectAll()
+      .$if(input.model !== undefined, (query) => query.where("model", "=", input.model ?? ""))
+      .$if(input.provider !== undefined, (query) => query.where("provider", "=", input.provider ?? ""))
+      .$if(!input.all, (query) => query.where("effective_from_ms", "<=", clock.now()))
+      .orderBy("model")
+      .orderBy("effective_from_ms", "desc")
+      .orderBy("id", "desc")
+      .execute();
+    const seen = new Set<string>();
+    const shown = rows.filter((row) => {
+      const key = `${row.provider ?? ""}\n${row.model}`;
+      if (!input.all && seen.has(key)) return false;
+      seen.add(key);
+      return true;
+    });
+    return { output: { prices: shown.map((row) => showPrice(priceOf(row))) } };
+  },
+});

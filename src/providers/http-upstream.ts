@@ -1,0 +1,228 @@
+import { type GatewayError, GatewayFailure, gatewayError } from "../core/error.ts";
+import { isRecord } from "../core/json-object.ts";
+import type { ProviderReply, ProviderTimeouts } from "../engine/ports.ts";
+
+/** The largest answer that is read whole. Embeddings of a large batch are tens of megabytes; nothing sensible is more. */
+const MAX_WHOLE_BYTES = 128 * 1024 * 1024;
+/** An address that answered within this time is taken to be reachable. */
+const REACHABLE_MS = 10_000;
+
+export interface UpstreamOptions {
+  /** For messages: the provider's name. Its address is never shown to callers. */
+  readonly provider: string;
+  /** Without a trailing slash. */
+  readonly baseUrl: string;
+  /** Sent with every request: credentials, and what the configuration adds. Bound to `baseUrl`'s origin. */
+  readonly headers: Readonly<Record<string, string>>;
+  readonly timeouts: ProviderTimeouts;
+  /** Connect through this Unix socket instead. */
+  readonly unixSocket?: () => Promise<string>;
+  readonly nowMs: () => number;
+}
+
+/**
+ * HTTP towards one provider. Redirects are not followed, so credentials reach the configured origin and no other. Every
+ * failure to get an answer becomes a `GatewayFailure` whose text names the provider and no address.
+ */
+export class HttpUpstream {
+  readonly #options: UpstreamOptions;
+  readonly #headers: Readonly<Record<string, string>>;
+  #answeredAtMs = Number.NEGATIVE_INFINITY;
+
+  constructor(options: UpstreamOptions) {
+    this.#options = options;
+    this.#headers = {
+      "content-type": "application/json",
+      // The answer is read on its way: compressed, it could not be relayed piece by piece.
+      "accept-encoding": "identity",
+      "user-agent": "parallama",
+      ...options.headers,
+    };
+  }
+
+  async send(
+    method: "GET" | "POST",
+    path: string,
+    body: Uint8Array | undefined,
+    headers: Readonly<Record<string, string>>,
+    signal: AbortSignal,
+  ): Promise<ProviderReply> {
+    const { baseUrl, unixSocket } = this.#options;
+    const unix = unixSocket === undefined ? undefined : await unixSocket();
+    if (unix === undefined) await this.#connect(signal);
+    let response: Response;
+    try {
+      response = await fetch(baseUrl + path, {
+        method,
+        headers: { ...headers, ...this.#headers },
+        signal,
+        redirect: "manual",
+        // Time-outs are the engine's; Bun's own five minutes would cut a slow model off.
+        timeout: false,
+        ...(body === undefined ? {} : { body }),
+        ...(unix === undefined ? {} : { unix }),
+      } as RequestInit);
+    } catch (thrown) {
+      throw new GatewayFailure(this.#failureOf(thrown), thrown);
+    }
+    this.#answeredAtMs = this.#options.nowMs();
+    return replyOf(response);
+  }
+
+  /** Asks for JSON outside an inference; anything but an object under status 200 is a failure. */
+  async getJson(path: string, timeoutMs: number): Promise<Readonly<Record<string, unknown>>> {
+    const { provider } = this.#options;
+    const reply = await this.send("GET", path, undefined, {}, AbortSignal.timeout(timeoutMs));
+    const bytes = await reply.bytes();
+    const body = safeJson(bytes);
+    if (reply.status === 200 && isRecord(body)) return body;
+    const text = `The provider '${provider}' answered ${reply.status} when asked for ${path}.`;
+    throw new GatewayFailure(gatewayError("provider_broken", text));
+  }
+
+  /**
+   * Bun's fetch does not tell connecting from waiting. So an address that has not answered for a while is first
+   * connected to and left, under the time-out for connecting: one that swallows packets is noticed in seconds.
+   */
+  async #connect(signal: AbortSignal): Promise<void> {
+    const { provider, baseUrl, timeouts, nowMs } = this.#options;
+    if (nowMs() - this.#answeredAtMs < REACHABLE_MS) return;
+    const url = new URL(baseUrl);
+    const port = url.port === "" ? (url.protocol === "https:" ? 443 : 80) : Number(url.port);
+    const outcome = await probe(url.hostname.replace(/^\[|\]$/g, ""), port, timeouts.connectMs, signal);
+    if (outcome === "connected" || signal.aborted) return;
+    const text =
+      outcome === "timeout"
+        ? `The provider '${provider}' could not be reached in time.`
+        : `The provider '${provider}' cannot be reached.`;
+    throw new GatewayFailure(gatewayError("provider_unreachable", text, { retryAfterMs: 1_000 }));
+  }
+
+  #failureOf(thrown: unknown): GatewayError {
+    const code = thrown instanceof Error && "code" in thrown ? String(thrown.code) : "";
+    const { provider } = this.#options;
+    if (UNREACHABLE.test(code)) {
+      return gatewayError("provider_unreachable", `The provider '${provider}' cannot be reached.`, {
+        retryAfterMs: 1_000,
+      });
+    }
+    return gatewayError("provider_broken", `The provider '${provider}' broke the connection off before it answered.`);
+  }
+}
+
+const UNREACHABLE = /ConnectionRefused|FailedToOpenSocket|ECONNREFUSED|ENOTFOUND|ENOENT|EHOSTUNREACH|ENETUNREACH|DNS|CERT|TLS|SSL/i;
+
+function probe(
+  hostname: string,
+  port: number,
+  timeoutMs: number,
+  signal: AbortSignal,
+): Promise<"connected" | "refused" | "timeout"> {
+  const { promise, resolve } = Promise.withResolvers<"connected" | "refused" | "timeout">();
+  const timer = setTimeout(() => resolve("timeout"), timeoutMs);
+  const leave = () => resolve("timeout");
+  signal.addEventListener("abort", leave, { once: true });
+  Bun.connect({
+    hostname,
+    port,
+    socket: {
+      open(socket) {
+        resolve("connected");
+        socket.end();
+      },
+      data() {},
+      error() {},
+    },
+  }).catch(() => resolve("refused"));
+  return promise.finally(() => {
+    clearTimeout(timer);
+    signal.removeEventListener("abort", leave);
+  });
+}
+
+function replyOf(response: Response): ProviderReply {
+  return {
+    status: response.status,
+    headers: response.headers,
+    body: response.body,
+    bytes: () => wholeBody(response),
+  };
+}
+
+async function wholeBody(response: Response): Promise<Uint8Array> {
+  const length = Number(response.headers.get("content-length") ?? Number.NaN);
+  if (length <= MAX_WHOLE_BYTES) return new Uint8Array(await response.arrayBuffer());
+  if (length > MAX_WHOLE_BYTES) throw tooLarge();
+  const parts: Uint8Array[] = [];
+  let size = 0;
+  for await (const part of response.body ?? []) {
+    size += part.length;
+    if (size > MAX_WHOLE_BYTES) throw tooLarge();
+    parts.push(part);
+  }
+  return parts.length === 1 && parts[0] !== undefined ? parts[0] : new Uint8Array(Buffer.concat(parts));
+}
+
+function tooLarge(): Error {
+  return new GatewayFailure(gatewayError("provider_broken", "The provider's answer is too large."));
+}
+
+function safeJson(bytes: Uint8Array): unknown {
+  try {
+    return JSON.parse(new TextDecoder().decode(bytes));
+  } catch {
+    return undefined;
+  }
+}
+
+/** Headers by which a provider says when to come back: `retry-after-ms`, or `retry-after` in seconds or as a date. */
+function retryAfterMs(headers: Headers, nowMs: number): number | undefined {
+  const ms = Number(headers.get("retry-after-ms") ?? Number.NaN);
+  if (ms >= 0) return ms;
+  const text = headers.get("retry-after");
+  if (text === null) return undefined;
+  const seconds = Number(text);
+  if (seconds >= 0) return seconds * 1_000;
+  const date = Date.parse(text);
+  return Number.isNaN(date) ? undefined : Math.max(0, date - nowMs);
+}
+
+/**
+ * A provider's error answer as an error for the caller. Where it speaks of the request, its own message is kept; where
+ * it speaks of our credentials, our account or itself, the message says no more than the caller may know.
+ */
+export function providerError(
+  provider: string,
+  status: number,
+  body: Uint8Array,
+  headers: Headers,
+  nowMs: number,
+): GatewayError {
+  const retry = retryAfterMs(headers, nowMs);
+  const details = { providerStatus: status, ...(retry === undefined ? {} : { retryAfterMs: retry }) };
+  if (status === 429) {
+    return gatewayError("provider_rejected", `The provider '${provider}' is limiting requests at the moment.`, details);
+  }
+  if (status === 401 || status === 403 || status === 407) {
+    return gatewayError("provider_rejected", `The provider '${provider}' refused the gateway's credentials.`, details);
+  }
+  if (status === 402) {
+    return gatewayError("provider_rejected", `The provider '${provider}' refused the gateway's account.`, details);
+  }
+  if (status >= 300 && status < 400) {
+    return gatewayError("provider_broken", `The provider '${provider}' redirected, which is not followed.`);
+  }
+  if (status >= 500) {
+    return gatewayError("provider_rejected", `The provider '${provider}' failed (${status}).`, details);
+  }
+  const message = messageOf(safeJson(body)) ?? `The provider '${provider}' refused the request (${status}).`;
+  return gatewayError("provider_rejected", message, details);
+}
+
+function messageOf(body: unknown): string | undefined {
+  if (!isRecord(body)) return undefined;
+  const { error, message } = body;
+  if (typeof error === "string") return error;
+  if (isRecord(error) && typeof error["message"] === "string") return error["message"];
+  return typeof message === "string" ? message : undefined;
+}

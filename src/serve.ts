@@ -1,0 +1,252 @@
+import { chmodSync, existsSync, mkdirSync, rmSync } from "node:fs";
+import { join } from "node:path";
+import type { LogLevel } from "@logtape/logtape";
+import { type App, createApp, VERSION } from "./app.ts";
+import type { Config, ConfigMode } from "./config/config.ts";
+import { isWritableDirectory, readConfigText } from "./config/config-files.ts";
+import type { ConfigFlags } from "./config/config-flags.ts";
+import { diffConfig } from "./config/diff-config.ts";
+import { type LoadedConfig, loadConfig } from "./config/load-config.ts";
+import { GatewayFailure } from "./core/error.ts";
+import { offerBetterModel } from "./offer-model.ts";
+import { operationRoute } from "./surfaces/http/operation-routes.ts";
+import { errorResponse } from "./surfaces/http/error-response.ts";
+import { isOpenToOthers } from "./storage/database.ts";
+import { Events } from "./telemetry/events.ts";
+import { type Loggers, openLogging } from "./telemetry/logging.ts";
+import { welcomeText } from "./welcome.ts";
+
+export interface ServeOptions {
+  readonly dev: boolean;
+  readonly flags: ConfigFlags;
+  readonly stdout: (text: string) => void;
+  readonly stderr: (text: string) => void;
+}
+
+/** The socket in the data directory by which commands reach the running server. */
+export const CONTROL_SOCKET = "parallama.sock";
+
+/** A connection without traffic is closed after this; an inference that waits for its provider is exempt. */
+const IDLE_TIMEOUT_S = 60;
+/** Bodies are bounded by our own reader, in the caller's error shape; this only keeps Bun from answering first. */
+const NO_BODY_LIMIT = Number.MAX_SAFE_INTEGER;
+
+/** Runs the server until it is told to stop. Resolves with the exit code. */
+export async function serve(options: ServeOptions): Promise<number> {
+  const mode = options.dev ? "dev" : "production";
+  const loaded = load(mode, options.flags);
+  for (const warning of loaded.warnings) options.stderr(`Warning: ${problemText(warning)}\n`);
+  if (!loaded.ok) {
+    for (const error of loaded.errors) options.stderr(`Error: ${problemText(error)}\n`);
+    return 1;
+  }
+  try {
+    return await run(loaded.config, options);
+  } catch (thrown) {
+    if (!(thrown instanceof GatewayFailure)) throw thrown;
+    options.stderr(`Error: ${thrown.error.message}\n`);
+    return 1;
+  }
+}
+
+async function run(config: Config, options: ServeOptions): Promise<number> {
+  const loggers = await openLogging(loggingOptions(config, options));
+  const events = new Events(loggers);
+  mkdirSync(config.dataDir, { recursive: true, mode: 0o700 });
+  const app = await createApp(config, appEvents(events));
+  const servers: Bun.Server<undefined>[] = [];
+  try {
+    servers.push(...listen(app, config, options), listenForCommands(app, config.dataDir));
+  } catch (thrown) {
+    for (const server of servers) server.stop(true);
+    await app.close();
+    throw thrown;
+  }
+  const addresses = servers.flatMap((server) => (server.port === undefined ? [] : [`${server.hostname}:${server.port}`]));
+  await offerBetterModel(app, config, options);
+  options.stdout(await welcomeText(app, config, addresses));
+  if (isOpenToOthers(config.dataDir)) {
+    events.warned(`${config.dataDir} can be entered by other users of this machine; chmod 700 closes it.`);
+  }
+  events.serverStarted({
+    version: VERSION,
+    mode: config.mode,
+    listen: addresses,
+    database: config.database.path,
+    pid: process.pid,
+  });
+  void app.preload().catch((thrown) => events.unexpected("preload", thrown));
+  const state: Running = { app, config, events, loggers, options, servers };
+  const reason = await untilStopped(state);
+  return await stop(state, reason);
+}
+
+interface Running {
+  readonly app: App;
+  config: Config;
+  readonly events: Events;
+  loggers: Loggers;
+  readonly options: ServeOptions;
+  readonly servers: readonly Bun.Server<undefined>[];
+}
+
+function listen(app: App, config: Config, options: ServeOptions): Bun.Server<undefined>[] {
+  const { host, port, listen: more } = config.server;
+  const servers: Bun.Server<undefined>[] = [];
+  for (const address of [{ host, port, required: true }, ...more]) {
+    try {
+      servers.push(
+        Bun.serve({
+          hostname: address.host,
+          port: address.port,
+          idleTimeout: IDLE_TIMEOUT_S,
+          maxRequestBodySize: NO_BODY_LIMIT,
+          fetch: (request, server) => app.router.fetch(request, server),
+          error: () => new Response(null, { status: 500 }),
+        }),
+      );
+    } catch (thrown) {
+      const text = listenProblem(address, thrown);
+      if (address.required) {
+        for (const server of servers) server.stop(true);
+        throw new GatewayFailure({ kind: "conflict", message: text }, thrown);
+      }
+      options.stderr(`Warning: ${text}\n`);
+    }
+  }
+  return servers;
+}
+
+function listenProblem({ host, port }: { host: string; port: number }, thrown: unknown): string {
+  const code = thrown instanceof Error && "code" in thrown ? String(thrown.code) : "";
+  if (code === "EADDRINUSE") {
+    return `Port ${port} on ${host} is taken by another program. Stop it, or choose another port with --port.`;
+  }
+  if (code === "EACCES") return `This user may not listen on port ${port} of ${host}. Choose one above 1023 with --port.`;
+  return `Cannot listen on ${host}:${port} (${code || "unknown reason"}).`;
+}
+
+/** Commands come over a socket that only this user can open: the file's permission is the credential. */
+function listenForCommands(app: App, dataDir: string): Bun.Server<undefined> {
+  const path = join(dataDir, CONTROL_SOCKET);
+  // The database's lock is ours, so a socket that lies there has no owner any more.
+  if (existsSync(path)) rmSync(path);
+  const server = Bun.serve({
+    unix: path,
+    fetch: async (request) => {
+      const name = /^\/admin\/v1\/operations\/([^/]+)$/.exec(new URL(request.url).pathname)?.[1] ?? "";
+      const result = await operationRoute(app.run, name, request, "local");
+      return result.ok ? Response.json(result.value) : errorResponse("gateway", result.error, "");
+    },
+  });
+  chmodSync(path, 0o600);
+  return server as unknown as Bun.Server<undefined>;
+}
+
+/** Waits for SIGTERM or SIGINT; SIGHUP reads the configuration again. */
+function untilStopped(state: Running): Promise<string> {
+  return new Promise((resolve) => {
+    process.on("SIGTERM", () => resolve("SIGTERM"));
+    process.on("SIGINT", () => resolve("SIGINT"));
+    process.on("SIGHUP", () => void reload(state));
+  });
+}
+
+async function reload(state: Running): Promise<void> {
+  const { events, options } = state;
+  const loaded = load(state.config.mode, options.flags);
+  if (!loaded.ok) {
+    events.configurationRefused(loaded.errors.map(problemText));
+    return;
+  }
+  try {
+    const { changed, needRestart } = diffConfig(state.config, loaded.config);
+    // What only a restart can change stays as it runs.
+    const next = { ...loaded.config, server: state.config.server, database: state.config.database };
+    state.loggers.flush();
+    state.loggers = await openLogging(loggingOptions(next, options));
+    events.use(state.loggers);
+    await state.app.reconfigure(next);
+    state.config = next;
+    events.configurationReloaded(changed, needRestart);
+  } catch (thrown) {
+    events.unexpected("reload", thrown);
+  }
+}
+
+/** Takes no new work, lets what is under way end, writes everything down. A second signal ends the waiting. */
+async function stop(state: Running, reason: string): Promise<number> {
+  const { app, config, events, servers } = state;
+  events.serverStopping(reason);
+  app.drain();
+  const impatient = new Promise<void>((resolve) => {
+    process.on("SIGTERM", () => resolve());
+    process.on("SIGINT", () => resolve());
+  });
+  await Promise.race([untilIdle(app, config.server.drainTimeoutMs), impatient]);
+  for (const server of servers) server.stop(true);
+  await untilIdle(app, 5_000);
+  rmSync(join(config.dataDir, CONTROL_SOCKET), { force: true });
+  const unwritten = await app.close();
+  events.serverStopped(unwritten);
+  await state.loggers.close();
+  return unwritten === 0 ? 0 : 1;
+}
+
+async function untilIdle(app: App, timeoutMs: number): Promise<void> {
+  const endMs = performance.now() + timeoutMs;
+  while (app.inProgress.size > 0 && performance.now() < endMs) await Bun.sleep(20);
+}
+
+function load(mode: ConfigMode, flags: ConfigFlags): LoadedConfig {
+  return loadConfig({
+    mode,
+    flags,
+    env: process.env,
+    cwd: process.cwd(),
+    readFile: readConfigText,
+    isWritableDirectory,
+  });
+}
+
+function problemText({ key, source, message }: { key: string; source: string; message: string }): string {
+  return `${key === "" ? "" : `${key}: `}${message} (${source})`;
+}
+
+function loggingOptions(config: Config, options: ServeOptions) {
+  const { level, format, dir, maxBytes, backupCount, access } = config.logging;
+  const shown = format === "auto" ? (process.stdout.isTTY ? "text" : "json") : format;
+  return {
+    level: level as LogLevel,
+    format: shown,
+    dir,
+    maxBytes,
+    backupCount,
+    access,
+    write: (text: string, written: () => void) => {
+      process.stdout.write(text, () => written());
+      void options;
+    },
+  };
+}
+
+function appEvents(events: Events) {
+  return {
+    finished: events.finished.bind(events),
+    failed: events.failed.bind(events),
+    answered: events.answered.bind(events),
+    unexpected: events.unexpected.bind(events),
+    journalFailing: events.journalFailing.bind(events),
+    journalRecovered: events.journalRecovered.bind(events),
+    localProcess: (event: object) => events.localProcess(flatFields(event)),
+  };
+}
+
+/** The scalar fields of an event; what is deeper is not for a log line. */
+function flatFields(event: object): Record<string, string | number | boolean | null> {
+  const fields: Record<string, string | number | boolean | null> = {};
+  for (const [name, value] of Object.entries(event)) {
+    if (value === null || ["string", "number", "boolean"].includes(typeof value)) fields[name === "event" ? "what" : name] = value;
+  }
+  return fields;
+}

@@ -1,0 +1,96 @@
+import { gatewayError } from "../../core/error.ts";
+import { ok, type Result, refuse } from "../../core/result.ts";
+
+export interface BodyLimits {
+  /** The largest body. */
+  readonly maxBytes: number;
+  /** All bodies that are held at once. */
+  readonly maxHeldBytes: number;
+}
+
+/** Bytes of request bodies in memory, and the bound that they share. */
+export class HeldBodies {
+  readonly limits: BodyLimits;
+  #heldBytes = 0;
+
+  constructor(limits: BodyLimits) {
+    this.limits = limits;
+  }
+
+  get heldBytes(): number {
+    return this.#heldBytes;
+  }
+
+  /** Takes room for `bytes` more, if there is any. */
+  take(bytes: number): boolean {
+    if (this.#heldBytes + bytes > this.limits.maxHeldBytes) return false;
+    this.#heldBytes += bytes;
+    return true;
+  }
+
+  give(bytes: number): void {
+    this.#heldBytes -= bytes;
+  }
+}
+
+/** A body that has been read, and how to give its room back. */
+export interface HeldBody {
+  readonly bytes: Uint8Array;
+  release(): void;
+}
+
+/** Reads a request's body, within both bounds. Encoded bodies are refused: nobody sends them to a model. */
+export async function readBody(request: Request, held: HeldBodies): Promise<Result<HeldBody>> {
+  const { maxBytes } = held.limits;
+  const encoding = request.headers.get("content-encoding");
+  if (encoding !== null && encoding !== "identity") {
+    return refuse(gatewayError("bad_request", `The content encoding '${encoding.slice(0, 32)}' is not supported.`));
+  }
+  const announced = request.headers.get("content-length");
+  if (announced === null) return await readUnannounced(request, held);
+  const length = Number(announced);
+  if (length > maxBytes) return refuse(tooLarge(maxBytes));
+  if (!held.take(length)) return refuse(fullHouse());
+  try {
+    const bytes = new Uint8Array(await request.arrayBuffer());
+    return ok({ bytes, release: () => held.give(length) });
+  } catch {
+    held.give(length);
+    return refuse(cutShort());
+  }
+}
+
+/** A chunked body says its size only by ending. */
+async function readUnannounced(request: Request, held: HeldBodies): Promise<Result<HeldBody>> {
+  const { maxBytes } = held.limits;
+  const parts: Uint8Array[] = [];
+  let size = 0;
+  const release = () => held.give(size);
+  try {
+    for await (const part of request.body ?? []) {
+      if (size + part.length > maxBytes || !held.take(part.length)) {
+        release();
+        return refuse(size + part.length > maxBytes ? tooLarge(maxBytes) : fullHouse());
+      }
+      size += part.length;
+      parts.push(part);
+    }
+  } catch {
+    release();
+    return refuse(cutShort());
+  }
+  return ok({ bytes: new Uint8Array(Buffer.concat(parts)), release });
+}
+
+function tooLarge(maxBytes: number) {
+  return gatewayError("too_large", `The body is larger than ${maxBytes} bytes.`);
+}
+
+function fullHouse() {
+  const text = "The gateway holds as many request bodies as it may; try again in a moment.";
+  return gatewayError("overloaded", text, { retryAfterMs: 1_000 });
+}
+
+function cutShort() {
+  return gatewayError("client_closed", "The request's body ended too early.");
+}

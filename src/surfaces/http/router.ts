@@ -1,0 +1,164 @@
+import { type Context, Hono } from "hono";
+import { type GatewayError, gatewayError, toGatewayError } from "../../core/error.ts";
+import type { Principal } from "../../core/principal.ts";
+import { ok, type Result, refuse } from "../../core/result.ts";
+import { authenticate } from "../../engine/authenticate.ts";
+import type { Protocol } from "../../engine/ports.ts";
+import { errorResponse, requestIdHeaders, type RouteShape } from "./error-response.ts";
+import { gatewayHealth, type HealthPorts, ollamaHealth } from "./health-routes.ts";
+import { type InferencePorts, inferenceRoute } from "./inference-route.ts";
+import { listForClients, listForGateway, listForOllama, showForClients } from "./model-routes.ts";
+import { type OllamaRoutePorts, ollamaVersion, showForOllama } from "./ollama-routes.ts";
+import { operationRoute, refuseAdministration, type RunOperation } from "./operation-routes.ts";
+
+export interface RouterPorts extends OllamaRoutePorts {
+  readonly inference: InferencePorts;
+  readonly inferenceRoutes: readonly { readonly path: string; readonly protocol: Protocol }[];
+  readonly health: HealthPorts;
+  readonly runOperation: RunOperation;
+}
+
+/** Who may call a route. One without this declaration does not exist: `route` asks for it. */
+type Access = "open" | "key" | "admin";
+
+type Handler = (context: Context, principal: Principal) => Promise<Result<unknown> | Response>;
+
+/** A caller of an open route. It has no rights, and handlers of open routes do not look. */
+const NOBODY: Principal = { accountId: 0, accountHandle: null, keyId: 0, role: "user", allowedModels: new Set() };
+
+/** Every HTTP route of the product. */
+export function createRouter(ports: RouterPorts): Hono {
+  const app = new Hono();
+  const route = (method: "GET" | "POST", path: string, shape: RouteShape, access: Access, handler: Handler) =>
+    app.on(method, path, (context) => serve(ports, { path, shape, access, handler }, context));
+
+  for (const { path, protocol } of ports.inferenceRoutes) {
+    const handle = inferenceRoute(ports.inference, protocol, path);
+    app.post(path, (context) => handle(context.req.raw, () => withoutIdleTimeout(context)));
+  }
+  const askOllamaHealth = ollamaHealth(ports.health);
+  route("GET", "/health", "gateway", "open", async () => healthResponse(await gatewayHealth(ports.health)));
+  route("GET", "/health/ollama", "gateway", "open", async () => healthResponse(await askOllamaHealth()));
+  route("GET", "/v1/models", "openai", "key", async ({ req }, principal) =>
+    ok(await listForClients(ports, principal, req.raw.headers)),
+  );
+  route("GET", "/v1/models/:id{.+}", "openai", "key", async ({ req }, principal) =>
+    valueOrError(await showForClients(ports, principal, req.raw.headers, req.param("id") ?? "")),
+  );
+  route("GET", "/api/tags", "ollama", "key", async (_, principal) => ok(await listForOllama(ports, principal)));
+  route("POST", "/api/show", "ollama", "key", async ({ req }, principal) => showForOllama(ports, principal, req.raw));
+  route("GET", "/api/version", "ollama", "key", async () => ok(await ollamaVersion(ports)));
+  route("GET", "/api/models", "gateway", "key", async (_, principal) => ok(await listForGateway(ports, principal)));
+  route("POST", "/admin/v1/operations/:name", "gateway", "admin", async ({ req }, principal) =>
+    operationRoute(ports.runOperation, req.param("name") ?? "", req.raw, `key:${principal.keyId}`),
+  );
+
+  app.notFound((context) => unknownRoute(ports, app, context));
+  app.onError((thrown, context) => {
+    ports.inference.unexpected("http", thrown);
+    return errorResponse(shapeOf(context.req.path), toGatewayError(thrown), ports.inference.newRequestId());
+  });
+  return app;
+}
+
+/** Bun closes a connection that is silent for a while, which a waiting one may be. */
+function withoutIdleTimeout(context: Context): void {
+  const server = context.env as Bun.Server<undefined> | undefined;
+  server?.timeout?.(context.req.raw, 0);
+}
+
+interface Route {
+  readonly path: string;
+  readonly shape: RouteShape;
+  readonly access: Access;
+  readonly handler: Handler;
+}
+
+/** Everything that is not an inference comes through here: access, the answer's form, and its line in the log. */
+async function serve(ports: RouterPorts, route: Route, context: Context): Promise<Response> {
+  const { inference } = ports;
+  const requestId = inference.newRequestId();
+  const startedAtMs = inference.clock.now();
+  const request = context.req.raw;
+  const shape = request.headers.get("anthropic-version") !== null && route.shape === "openai" ? "anthropic" : route.shape;
+  let principal: Principal | undefined;
+  let response: Response;
+  try {
+    const allowed = admit(inference, route.access, request.headers);
+    if (allowed.ok) {
+      principal = allowed.value;
+      response = render(await route.handler(context, principal), shape, requestId);
+    } else {
+      response = errorResponse(shape, allowed.error, requestId);
+    }
+  } catch (thrown) {
+    const error = toGatewayError(thrown);
+    if (error.kind === "internal") inference.unexpected(route.path, thrown);
+    response = errorResponse(shape, error, requestId);
+  }
+  inference.answered({
+    requestId,
+    method: context.req.method,
+    route: route.path,
+    status: response.status,
+    latencyMs: inference.clock.now() - startedAtMs,
+    keyId: principal?.keyId || null,
+    accountId: principal?.accountId || null,
+  });
+  return response;
+}
+
+function admit({ keys }: InferencePorts, access: Access, headers: Headers): Result<Principal> {
+  if (access === "open") return ok(NOBODY);
+  const known = authenticate(keys, headers);
+  if (!known.ok || access === "key") return known;
+  const refused = refuseAdministration(known.value);
+  return refused === undefined ? known : refuse(refused);
+}
+
+function render(result: Result<unknown> | Response, shape: RouteShape, requestId: string): Response {
+  if (result instanceof Response) {
+    for (const [name, value] of Object.entries(requestIdHeaders(shape, requestId))) result.headers.set(name, value);
+    return result;
+  }
+  if (!result.ok) return errorResponse(shape, result.error, requestId);
+  return Response.json(result.value, { headers: requestIdHeaders(shape, requestId) });
+}
+
+function healthResponse({ status, body }: { status: number; body: unknown }): Response {
+  return Response.json(body, { status });
+}
+
+function valueOrError(value: GatewayError | Readonly<Record<string, unknown>>): Result<unknown> {
+  return "kind" in value && "message" in value ? refuse(value as GatewayError) : ok(value);
+}
+
+/** 404, or 405 where the path is served with another method, in the shape of the path's group. */
+function unknownRoute(ports: RouterPorts, app: Hono, context: Context): Response {
+  const requestId = ports.inference.newRequestId();
+  const { path, method } = context.req;
+  const shape = shapeOf(path);
+  const methods = app.routes.filter((route) => matches(route.path, path)).map((route) => route.method);
+  if (methods.length === 0) {
+    return errorResponse(shape, gatewayError("not_found", `There is no route ${method} ${path.slice(0, 200)}.`), requestId);
+  }
+  const error = gatewayError("method_not_allowed", `${path} is served with ${methods.join(" and ")}, not with ${method}.`);
+  const response = errorResponse(shape, error, requestId);
+  response.headers.set("allow", methods.join(", "));
+  return response;
+}
+
+function matches(pattern: string, path: string): boolean {
+  if (!pattern.includes(":")) return pattern === path;
+  const start = pattern.slice(0, pattern.indexOf(":"));
+  return path.startsWith(start) && path.length > start.length;
+}
+
+const OLLAMA_PATHS = new Set(["/api/chat", "/api/generate", "/api/embed", "/api/tags", "/api/show", "/api/version"]);
+
+/** The error shape of a path, also of one that does not exist. */
+function shapeOf(path: string): RouteShape {
+  if (path.startsWith("/v1/messages")) return "anthropic";
+  if (path.startsWith("/v1/")) return "openai";
+  return OLLAMA_PATHS.has(path) ? "ollama" : "gateway";
+}
