@@ -1,6 +1,6 @@
 import { join } from "node:path";
 import { fileURLToPath } from "node:url";
-import { ADMIN_HANDLE, fillNewDatabase, type FirstKeys } from "./first-start.ts";
+import manifest from "../package.json" with { type: "json" };
 import { KeyRing } from "./accounts/key-ring.ts";
 import type { Config, ProviderConfig } from "./config/config.ts";
 import { redactedConfig } from "./config/redacted-config.ts";
@@ -11,9 +11,15 @@ import type { Result } from "./core/result.ts";
 import { refuse } from "./core/result.ts";
 import { Deadlines } from "./engine/deadlines.ts";
 import type { Journal, Provider, RequestObserver } from "./engine/ports.ts";
+import { ADMIN_HANDLE, type FirstKeys, fillNewDatabase } from "./first-start.ts";
 import { GroupJournal } from "./ledger/journal.ts";
 import { findOperation } from "./operations/index.ts";
-import { type OperationContext, type ProgramFacts, runOperation, type Stale } from "./operations/operation.ts";
+import {
+  type OperationContext,
+  type ProgramFacts,
+  runOperation,
+  type Stale,
+} from "./operations/operation.ts";
 import { MemoryPriceBook } from "./pricing/price-book.ts";
 import { inferenceRoutes } from "./protocols/registry.ts";
 import { type DeclaredModel, ModelCatalog } from "./providers/catalog.ts";
@@ -26,7 +32,6 @@ import { takeLock } from "./storage/lock.ts";
 import { HeldBodies } from "./surfaces/http/read-body.ts";
 import { createRouter } from "./surfaces/http/router.ts";
 import type { PlainRequest } from "./telemetry/events.ts";
-import manifest from "../package.json" with { type: "json" };
 
 export const VERSION: string = manifest.version;
 
@@ -97,13 +102,19 @@ export async function openOperations(config: Config): Promise<OperationRunner> {
 export async function createApp(config: Config, events: AppEvents, overrides: Overrides = {}) {
   const parts = await openParts(config, overrides, config.mode === "dev", events);
   const { clock, catalog, prices, keys, db, localProcess } = parts;
-  const ownJournal = overrides.journal === undefined ? await GroupJournal.open(config.database.path, {
-    failing: (reason) => events.journalFailing(reason),
-    recovered: () => events.journalRecovered(),
-  }) : undefined;
+  const ownJournal =
+    overrides.journal === undefined
+      ? await GroupJournal.open(config.database.path, {
+          failing: (reason) => events.journalFailing(reason),
+          recovered: () => events.journalRecovered(),
+        })
+      : undefined;
   const journal = overrides.journal ?? ownJournal;
   if (journal === undefined) throw new Error("no journal");
-  const bodies = new HeldBodies({ maxBytes: config.server.maxBodyBytes, maxHeldBytes: config.server.maxHeldBodyBytes });
+  const bodies = new HeldBodies({
+    maxBytes: config.server.maxBodyBytes,
+    maxHeldBytes: config.server.maxHeldBodyBytes,
+  });
   const state = { draining: false };
   const inference = {
     catalog,
@@ -139,9 +150,13 @@ export async function createApp(config: Config, events: AppEvents, overrides: Ov
       askOllama: () => askFirstOllama(catalog),
     },
     runOperation: run,
-    ollamaOf: (provider) => (provider.speaks("ollama-chat") && provider instanceof HttpProvider ? provider : undefined),
+    ollamaOf: (provider) =>
+      provider.speaks("ollama-chat") && provider instanceof HttpProvider ? provider : undefined,
     ollamas: () =>
-      catalog.providers().filter((provider) => provider instanceof HttpProvider).filter((p) => p.speaks("ollama-chat")),
+      catalog
+        .providers()
+        .filter((provider) => provider instanceof HttpProvider)
+        .filter((p) => p.speaks("ollama-chat")),
   });
   return {
     router,
@@ -206,7 +221,11 @@ function createLocalProcess(config: Config, events: AppEvents | undefined): Loca
 }
 
 async function configureProviders(parts: Omit<Parts, "prices">, config: Config): Promise<void> {
-  const local = { process: parts.localProcess, modelsDir: config.local.modelsDir, demoModelPath: DEMO_MODEL_PATH };
+  const local = {
+    process: parts.localProcess,
+    modelsDir: config.local.modelsDir,
+    demoModelPath: DEMO_MODEL_PATH,
+  };
   const providers = config.providers
     .filter((provider) => provider.apiKey !== null || !needsKey(provider))
     .map((provider) => createProvider(declarationOf(provider), local, () => parts.clock.now()));
@@ -217,7 +236,10 @@ async function configureProviders(parts: Omit<Parts, "prices">, config: Config):
 
 /** A built-in provider without its key is not there; one that was configured without a key may need none. */
 function needsKey(provider: ProviderConfig): boolean {
-  return provider.declaredBy === "built-in" && (provider.type === "openai-compatible" || provider.type === "anthropic");
+  return (
+    provider.declaredBy === "built-in" &&
+    (provider.type === "openai-compatible" || provider.type === "anthropic")
+  );
 }
 
 function declarationOf(provider: ProviderConfig): ProviderDeclaration {
@@ -265,7 +287,9 @@ async function reloadKeys(parts: Pick<Parts, "keys" | "db">, config: Config): Pr
     .select("id")
     .where("handle", "=", ADMIN_HANDLE)
     .executeTakeFirst();
-  parts.keys.setBootstrap(secret === undefined || admin === undefined ? undefined : { secret, accountId: admin.id });
+  parts.keys.setBootstrap(
+    secret === undefined || admin === undefined ? undefined : { secret, accountId: admin.id },
+  );
   await parts.keys.reload(parts.db);
 }
 
@@ -327,6 +351,7 @@ async function answers(db: Db): Promise<boolean> {
 
 async function askFirstOllama(catalog: ModelCatalog): Promise<unknown> {
   const ollama: Provider | undefined = catalog.providers().find((provider) => provider.speaks("ollama-chat"));
-  if (ollama === undefined) throw new GatewayFailure(gatewayError("not_configured", "No Ollama is configured."));
+  if (ollama === undefined)
+    throw new GatewayFailure(gatewayError("not_configured", "No Ollama is configured."));
   return await ollama.listModels();
 }

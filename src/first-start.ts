@@ -2,8 +2,8 @@ import { createAccount } from "./accounts/accounts.ts";
 import { createKey } from "./accounts/keys.ts";
 import type { Clock } from "./core/clock.ts";
 import type { RandomBytes } from "./core/ids.ts";
-import { importBuiltinPrices } from "./pricing/store-import.ts";
 import { must } from "./operations/operation.ts";
+import { importBuiltinPrices } from "./pricing/store-import.ts";
 import { DEMO_MODEL } from "./providers/local/local-provider.ts";
 import type { Db } from "./storage/database.ts";
 
@@ -27,13 +27,20 @@ export async function fillNewDatabase(
   options: { clock: Clock; random: RandomBytes; withKeys: boolean },
 ): Promise<FirstKeys | "filled" | undefined> {
   return await db.transaction().execute(async (trx) => {
-    const filled = await trx.selectFrom("settings").select("value").where("name", "=", "filled").executeTakeFirst();
+    const filled = await trx
+      .selectFrom("settings")
+      .select("value")
+      .where("name", "=", "filled")
+      .executeTakeFirst();
     if (filled !== undefined) return undefined;
     const nowMs = options.clock.now();
     await seedModels(trx, nowMs);
     await seedPrices(trx, nowMs);
     const admin = must(await createAccount(trx, { handle: ADMIN_HANDLE, name: "Administrators", nowMs }));
-    await trx.insertInto("settings").values({ name: "filled", value: new Date(nowMs).toISOString() }).execute();
+    await trx
+      .insertInto("settings")
+      .values({ name: "filled", value: new Date(nowMs).toISOString() })
+      .execute();
     await audit(trx, nowMs, "database.fill", `account:${admin.id}`);
     return options.withKeys ? await firstKeys(trx, admin.id, nowMs, options.random) : "filled";
   });
@@ -94,5 +101,8 @@ async function firstKeys(db: Db, adminId: number, nowMs: number, random: RandomB
 }
 
 async function audit(db: Db, atMs: number, operation: string, target: string): Promise<void> {
-  await db.insertInto("audit").values({ at_ms: atMs, actor: "start", operation, target, detail: "{}" }).execute();
+  await db
+    .insertInto("audit")
+    .values({ at_ms: atMs, actor: "start", operation, target, detail: "{}" })
+    .execute();
 }

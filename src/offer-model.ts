@@ -26,7 +26,9 @@ export async function offerBetterModel(app: App, config: Config, options: ServeO
   });
   options.stdout("\n");
   if (!result.ok) {
-    options.stderr(`It could not be fetched: ${result.error.message} The demonstration model answers instead.\n`);
+    options.stderr(
+      `It could not be fetched: ${result.error.message} The demonstration model answers instead.\n`,
+    );
     return;
   }
   await app.catalog.refresh(0);

@@ -9,9 +9,9 @@ import { diffConfig } from "./config/diff-config.ts";
 import { type LoadedConfig, loadConfig } from "./config/load-config.ts";
 import { GatewayFailure } from "./core/error.ts";
 import { offerBetterModel } from "./offer-model.ts";
-import { operationRoute } from "./surfaces/http/operation-routes.ts";
-import { errorResponse } from "./surfaces/http/error-response.ts";
 import { isOpenToOthers } from "./storage/database.ts";
+import { errorResponse } from "./surfaces/http/error-response.ts";
+import { operationRoute } from "./surfaces/http/operation-routes.ts";
 import { Events } from "./telemetry/events.ts";
 import { type Loggers, openLogging } from "./telemetry/logging.ts";
 import { welcomeText } from "./welcome.ts";
@@ -62,7 +62,9 @@ async function run(config: Config, options: ServeOptions): Promise<number> {
     await app.close();
     throw thrown;
   }
-  const addresses = servers.flatMap((server) => (server.port === undefined ? [] : [`${server.hostname}:${server.port}`]));
+  const addresses = servers.flatMap((server) =>
+    server.port === undefined ? [] : [`${server.hostname}:${server.port}`],
+  );
   await offerBetterModel(app, config, options);
   options.stdout(await welcomeText(app, config, addresses));
   if (isOpenToOthers(config.dataDir)) {
@@ -122,7 +124,8 @@ function listenProblem({ host, port }: { host: string; port: number }, thrown: u
   if (code === "EADDRINUSE") {
     return `Port ${port} on ${host} is taken by another program. Stop it, or choose another port with --port.`;
   }
-  if (code === "EACCES") return `This user may not listen on port ${port} of ${host}. Choose one above 1023 with --port.`;
+  if (code === "EACCES")
+    return `This user may not listen on port ${port} of ${host}. Choose one above 1023 with --port.`;
   return `Cannot listen on ${host}:${port} (${code || "unknown reason"}).`;
 }
 
@@ -246,7 +249,8 @@ function appEvents(events: Events) {
 function flatFields(event: object): Record<string, string | number | boolean | null> {
   const fields: Record<string, string | number | boolean | null> = {};
   for (const [name, value] of Object.entries(event)) {
-    if (value === null || ["string", "number", "boolean"].includes(typeof value)) fields[name === "event" ? "what" : name] = value;
+    if (value === null || ["string", "number", "boolean"].includes(typeof value))
+      fields[name === "event" ? "what" : name] = value;
   }
   return fields;
 }

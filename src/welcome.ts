@@ -77,8 +77,12 @@ function demoHints(): string[] {
 /** The model to try first: one of Ollama's, a pulled one, a provider's; the demonstration model if there is nothing. */
 export async function suggestedModel(app: App): Promise<string> {
   const models = await app.catalog.list();
-  const chat = models.filter((model) => model.targets.some((target) => target.provider.speaks("openai-chat")));
-  const free = chat.find((model) => !isSeeded(model) && model.targets.every((target) => !target.provider.paid));
+  const chat = models.filter((model) =>
+    model.targets.some((target) => target.provider.speaks("openai-chat")),
+  );
+  const free = chat.find(
+    (model) => !isSeeded(model) && model.targets.every((target) => !target.provider.paid),
+  );
   return (free ?? chat.find((model) => !isSeeded(model)))?.name ?? "parallama-demo";
 }
 

@@ -25,7 +25,9 @@ function run(what, command, commandArgs, options = {}) {
   say(what);
   const result = spawnSync(command, commandArgs, { encoding: "utf8", ...options });
   if (result.status === 0) return;
-  process.stderr.write(`${result.stdout ?? ""}${result.stderr ?? ""}${result.error ? `${result.error.message}\n` : ""}`);
+  process.stderr.write(
+    `${result.stdout ?? ""}${result.stderr ?? ""}${result.error ? `${result.error.message}\n` : ""}`,
+  );
   say(`failed: ${what}. Fix what is printed above and run the same command again; what is done is kept.`);
   process.exit(1);
 }
@@ -41,15 +43,22 @@ function installBun() {
     `bun@${bunVersion}`,
   ]);
   // npm was told to run no install scripts; Bun's own is the one that puts its binary in place.
-  run("putting Bun's binary in place", process.execPath, [join(runtime, "node_modules", "bun", "install.js")]);
+  run("putting Bun's binary in place", process.execPath, [
+    join(runtime, "node_modules", "bun", "install.js"),
+  ]);
   return bun;
 }
 
 function installPackages(bun) {
   if (!existsSync(join(root, "bun.lock"))) return; // installed from a package: npm has placed the dependencies
-  run("installing the locked packages (no package's install script is run)", bun, ["install", "--frozen-lockfile"], {
-    cwd: root,
-  });
+  run(
+    "installing the locked packages (no package's install script is run)",
+    bun,
+    ["install", "--frozen-lockfile"],
+    {
+      cwd: root,
+    },
+  );
 }
 
 /** Puts the GPU build that was asked for where node-llama-cpp looks for it. */
@@ -72,5 +81,6 @@ const bun = installBun();
 installPackages(bun);
 if (gpu) installGpuBuild(gpu);
 copyFileSync(join(root, "package.json"), join(runtime, "installed-package.json"));
-if (existsSync(join(root, "bun.lock"))) copyFileSync(join(root, "bun.lock"), join(runtime, "installed-bun.lock"));
+if (existsSync(join(root, "bun.lock")))
+  copyFileSync(join(root, "bun.lock"), join(runtime, "installed-bun.lock"));
 say(`ready (${((Date.now() - started) / 1000).toFixed(1)} s)`);

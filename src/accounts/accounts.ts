@@ -20,7 +20,11 @@ export async function createAccount(db: Db, account: NewAccount): Promise<Result
     const text = `'${account.handle.slice(0, 64)}' cannot be a user name: 1 to 64 letters, digits or . _ @ + -, beginning with a letter or digit, and not only digits.`;
     return refuse(gatewayError("bad_request", text, { param: "username" }));
   }
-  const taken = await db.selectFrom("accounts").select("id").where("handle", "=", account.handle).executeTakeFirst();
+  const taken = await db
+    .selectFrom("accounts")
+    .select("id")
+    .where("handle", "=", account.handle)
+    .executeTakeFirst();
   if (taken !== undefined) {
     return refuse(gatewayError("conflict", `User '${account.handle}' already exists`));
   }
@@ -47,7 +51,8 @@ export async function findAccount(db: Db, reference: string): Promise<Result<Acc
   const row = /^\d{1,15}$/.test(reference)
     ? await query.where("id", "=", Number(reference)).executeTakeFirst()
     : await query.where("handle", "=", reference).executeTakeFirst();
-  if (row === undefined) return refuse(gatewayError("not_found", `User '${reference.slice(0, 64)}' not found`));
+  if (row === undefined)
+    return refuse(gatewayError("not_found", `User '${reference.slice(0, 64)}' not found`));
   return ok(accountOf(row));
 }
 

@@ -37,7 +37,13 @@ export class KeyRing implements Keys {
     this.#bootstrap = undefined;
     if (bootstrap === undefined) return;
     const { secret, accountId } = bootstrap;
-    const principal: Principal = { accountId, accountHandle: null, keyId: 0, role: "admin", allowedModels: null };
+    const principal: Principal = {
+      accountId,
+      accountHandle: null,
+      keyId: 0,
+      role: "admin",
+      allowedModels: null,
+    };
     this.#bootstrap = { hash: hashSecret(secret), result: ok(principal) };
   }
 

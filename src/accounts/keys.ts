@@ -26,7 +26,11 @@ export interface ShownKey extends Key {
 }
 
 /** Makes a key. The secret is in the answer and nowhere else. */
-export async function createKey(db: Db, key: NewKey, random: RandomBytes): Promise<{ key: Key; secret: string }> {
+export async function createKey(
+  db: Db,
+  key: NewKey,
+  random: RandomBytes,
+): Promise<{ key: Key; secret: string }> {
   const secret = newSecret(key.prefix, random);
   const row = await db
     .insertInto("keys")

@@ -69,7 +69,10 @@ export function isRecord(value: unknown): value is Record<string, unknown> {
   return typeof value === "object" && value !== null && !Array.isArray(value);
 }
 
-function splice(bytes: Uint8Array, edits: readonly { start: number; end: number; bytes: Uint8Array }[]): Uint8Array {
+function splice(
+  bytes: Uint8Array,
+  edits: readonly { start: number; end: number; bytes: Uint8Array }[],
+): Uint8Array {
   let length = bytes.length;
   for (const edit of edits) length += edit.bytes.length - (edit.end - edit.start);
   const out = new Uint8Array(length);

@@ -91,7 +91,8 @@ export function clientClosed(): GatewayError {
 }
 
 function timeoutError(answering: boolean, total: boolean): GatewayError {
-  if (total) return gatewayError("provider_timeout", "The provider took longer than the longest time allowed.");
+  if (total)
+    return gatewayError("provider_timeout", "The provider took longer than the longest time allowed.");
   const text = answering
     ? "The provider stopped in the middle of its answer."
     : "The provider did not answer in time.";

@@ -17,7 +17,8 @@ export function authenticate(keys: Keys, headers: Headers): Result<Principal> {
     return refuse(gatewayError("missing_credentials", "API key required"));
   }
   if (bearer !== null && apiKey !== null && bearer !== apiKey) {
-    const text = "Two different credentials: send the key as 'Authorization: Bearer' or as 'x-api-key', not both.";
+    const text =
+      "Two different credentials: send the key as 'Authorization: Bearer' or as 'x-api-key', not both.";
     return refuse(gatewayError("ambiguous_credentials", text));
   }
   return keys.authenticate(bearer ?? apiKey ?? "");

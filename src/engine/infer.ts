@@ -4,7 +4,7 @@ import { attempt } from "./attempt.ts";
 import type { Deadlines } from "./deadlines.ts";
 import type { Catalog, Charge, InferenceRequest, Protocol, Target } from "./ports.ts";
 import { relayStream, relayWhole } from "./relay.ts";
-import { type Call, RequestScope, type ScopePorts } from "./request-scope.ts";
+import type { Call, RequestScope, ScopePorts } from "./request-scope.ts";
 import { route } from "./route.ts";
 
 export interface InferPorts extends ScopePorts {

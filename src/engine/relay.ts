@@ -130,7 +130,11 @@ async function* pieces(
 /** Writes down a complete answer. */
 function settle({ request, scope, under, reader }: Stream): Promise<void> {
   const facts = reader.facts();
-  return scope.finish(facts.error === undefined ? 200 : 502, usageOf(request, under.target, facts), facts.error);
+  return scope.finish(
+    facts.error === undefined ? 200 : 502,
+    usageOf(request, under.target, facts),
+    facts.error,
+  );
 }
 
 /** The provider closed the stream. If it had not ended its answer, the caller is told. */
@@ -162,7 +166,8 @@ async function leaveStream(stream: Stream): Promise<void> {
   const { call, scope, under, request, reader } = stream;
   under.done();
   under.cancel();
-  if (!scope.finished) await scope.finish(499, usageOf(request, under.target, reader.facts()), clientClosed());
+  if (!scope.finished)
+    await scope.finish(499, usageOf(request, under.target, reader.facts()), clientClosed());
   call.ended();
 }
 

@@ -28,7 +28,10 @@ self.onmessage = (event: MessageEvent<ToWorker>) => {
     self.postMessage(handle(event.data));
   } catch (thrown) {
     const reason = thrown instanceof Error ? thrown.message : String(thrown);
-    self.postMessage({ type: "failed", reason: isBusy(thrown) ? `busy: ${reason}` : reason } satisfies FromWorker);
+    self.postMessage({
+      type: "failed",
+      reason: isBusy(thrown) ? `busy: ${reason}` : reason,
+    } satisfies FromWorker);
   }
 };
 

@@ -49,7 +49,9 @@ export class GroupJournal implements Journal {
     const opened = await ask(worker, { type: "open", path });
     if (opened.type === "failed") {
       worker.terminate();
-      throw new GatewayFailure(gatewayError("storage_unavailable", `The journal cannot be opened: ${opened.reason}`));
+      throw new GatewayFailure(
+        gatewayError("storage_unavailable", `The journal cannot be opened: ${opened.reason}`),
+      );
     }
     return new GroupJournal(worker, events);
   }
@@ -65,7 +67,9 @@ export class GroupJournal implements Journal {
   refusal(): GatewayError | undefined {
     if (this.#failing !== undefined) return this.#failing;
     if (this.#queue.length < MAX_WAITING_ROWS) return undefined;
-    return gatewayError("overloaded", "Too many finished requests wait for the disk.", { retryAfterMs: 1_000 });
+    return gatewayError("overloaded", "Too many finished requests wait for the disk.", {
+      retryAfterMs: 1_000,
+    });
   }
 
   /** Resolves when everything appended so far is durable, or when `timeoutMs` is over. Gives what is left unwritten. */

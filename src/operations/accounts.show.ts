@@ -2,7 +2,7 @@ import { z } from "zod";
 import { findAccount } from "../accounts/accounts.ts";
 import { listKeys } from "../accounts/keys.ts";
 import { defineOperation, must } from "./operation.ts";
-import { accountShape, showAccount, showShownKey, shownKeyShape, username } from "./shapes.ts";
+import { accountShape, showAccount, shownKeyShape, showShownKey, username } from "./shapes.ts";
 import { usageFigures, usageFiguresShape } from "./usage-figures.ts";
 
 export const showAccountOperation = defineOperation({

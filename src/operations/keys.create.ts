@@ -14,7 +14,11 @@ export const createKeyOperation = defineOperation({
     username,
     name: z.string().max(200).nullable().default(null),
     role: z.enum(["user", "admin"]).default("user"),
-    allowedModels: z.array(z.string().min(1)).nullable().default(null).describe("Absent or empty: every model"),
+    allowedModels: z
+      .array(z.string().min(1))
+      .nullable()
+      .default(null)
+      .describe("Absent or empty: every model"),
     expiresAt: time.nullable().default(null),
   }),
   output: z.object({ key: keyShape, secret: z.string() }),
@@ -25,7 +29,9 @@ export const createKeyOperation = defineOperation({
     }
     const expiresAtMs = input.expiresAt === null ? null : Date.parse(input.expiresAt);
     if (expiresAtMs !== null && expiresAtMs <= clock.now()) {
-      throw new GatewayFailure(gatewayError("bad_request", "expiresAt: lies in the past", { param: "expiresAt" }));
+      throw new GatewayFailure(
+        gatewayError("bad_request", "expiresAt: lies in the past", { param: "expiresAt" }),
+      );
     }
     const { key, secret } = await createKey(
       db,
@@ -43,7 +49,12 @@ export const createKeyOperation = defineOperation({
     return {
       output: { key: showKey(key, clock.now()), secret },
       target: `key:${key.id}`,
-      detail: { account: account.id, role: input.role, allowedModels: key.allowedModels, expiresAt: input.expiresAt },
+      detail: {
+        account: account.id,
+        role: input.role,
+        allowedModels: key.allowedModels,
+        expiresAt: input.expiresAt,
+      },
     };
   },
 });

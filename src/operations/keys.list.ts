@@ -2,7 +2,7 @@ import { z } from "zod";
 import { findAccount } from "../accounts/accounts.ts";
 import { listKeys } from "../accounts/keys.ts";
 import { defineOperation, must } from "./operation.ts";
-import { showShownKey, shownKeyShape, username } from "./shapes.ts";
+import { shownKeyShape, showShownKey, username } from "./shapes.ts";
 
 export const listKeysOperation = defineOperation({
   name: "keys.list",

@@ -7,7 +7,9 @@ export const revokeKeyOperation = defineOperation({
   summary: "Revokes a key for good: the next request with it is refused.",
   changes: true,
   stale: ["keys"],
-  input: z.strictObject({ key: z.string().min(1).describe("The key's id, the beginning of its digest, or the key") }),
+  input: z.strictObject({
+    key: z.string().min(1).describe("The key's id, the beginning of its digest, or the key"),
+  }),
   output: z.object({ id: z.number() }),
   async run({ db, clock }, input) {
     const key = must(await findKey(db, input.key));

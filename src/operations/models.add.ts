@@ -6,7 +6,8 @@ const NAME = /^[^\s\p{Cc}]{1,128}$/u;
 
 export const addModelOperation = defineOperation({
   name: "models.add",
-  summary: "Names a model and says who serves it. With `replace`, a model of that name gets the new target in front.",
+  summary:
+    "Names a model and says who serves it. With `replace`, a model of that name gets the new target in front.",
   changes: true,
   stale: ["models"],
   input: z.strictObject({

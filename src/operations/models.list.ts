@@ -20,7 +20,11 @@ export const listModelsOperation = defineOperation({
   }),
   async run({ program }) {
     const models = await program.models();
-    const copies = models.map((model) => ({ ...model, aliases: [...model.aliases], targets: [...model.targets] }));
+    const copies = models.map((model) => ({
+      ...model,
+      aliases: [...model.aliases],
+      targets: [...model.targets],
+    }));
     return { output: { models: copies } };
   },
 });

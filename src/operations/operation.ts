@@ -80,7 +80,9 @@ export async function runOperation(
   if (!parsed.success) return refuse(inputError(parsed.error));
   try {
     const outcome = operation.changes
-      ? await context.db.transaction().execute((db) => change({ ...context, db }, operation, parsed.data, actor))
+      ? await context.db
+          .transaction()
+          .execute((db) => change({ ...context, db }, operation, parsed.data, actor))
       : await operation.run(context, parsed.data);
     return ok(outcome.output);
   } catch (thrown) {

@@ -8,7 +8,8 @@ import { time } from "./shapes.ts";
 
 export const setPriceOperation = defineOperation({
   name: "prices.set",
-  summary: "Sets what a model costs from a moment on. Earlier requests keep the price that they were charged by.",
+  summary:
+    "Sets what a model costs from a moment on. Earlier requests keep the price that they were charged by.",
   changes: true,
   stale: ["prices"],
   input: z.strictObject({
@@ -49,5 +50,7 @@ export const setPriceOperation = defineOperation({
 function amount(text: string): bigint {
   const nanoUsd = parseUsd(text);
   if (nanoUsd !== undefined) return nanoUsd;
-  throw new GatewayFailure(gatewayError("bad_request", `'${text}' is not an amount in US dollars, such as 0.25`));
+  throw new GatewayFailure(
+    gatewayError("bad_request", `'${text}' is not an amount in US dollars, such as 0.25`),
+  );
 }

@@ -46,7 +46,8 @@ export class FrameRelay {
       search = end;
     }
     this.#held = start === joined.length ? EMPTY : joined.subarray(start);
-    if (this.#held.length > MAX_FRAME_BYTES) throw new Error(`an event of more than ${MAX_FRAME_BYTES} bytes`);
+    if (this.#held.length > MAX_FRAME_BYTES)
+      throw new Error(`an event of more than ${MAX_FRAME_BYTES} bytes`);
     if (!changed) return start === joined.length ? joined : joined.subarray(0, start);
     return out.length === 1 ? (out[0] ?? EMPTY) : concat(out);
   }

@@ -21,17 +21,26 @@ export interface RequestForm {
 }
 
 /** Decodes the request of any of the JSON protocols: `model` and `stream` are read, all else stays as it came. */
-export function decodeJsonRequest(form: RequestForm, bytes: Uint8Array, maxDepth: number): Result<InferenceRequest> {
+export function decodeJsonRequest(
+  form: RequestForm,
+  bytes: Uint8Array,
+  maxDepth: number,
+): Result<InferenceRequest> {
   const read = readJsonObject(bytes, maxDepth);
   if (!read.ok) return read;
   const body = read.value.value;
   const { model, stream } = body;
   if (typeof model !== "string" || model === "") {
-    const text = model === undefined ? "The field 'model' is required." : "The field 'model' must be a non-empty string.";
+    const text =
+      model === undefined
+        ? "The field 'model' is required."
+        : "The field 'model' must be a non-empty string.";
     return refuse(gatewayError("bad_request", text, { param: "model" }));
   }
   if (stream !== undefined && stream !== null && typeof stream !== "boolean") {
-    return refuse(gatewayError("bad_request", "The field 'stream' must be true or false.", { param: "stream" }));
+    return refuse(
+      gatewayError("bad_request", "The field 'stream' must be true or false.", { param: "stream" }),
+    );
   }
   const wrong = form.check(body);
   if (wrong !== undefined) {
@@ -58,7 +67,16 @@ function requestOf(form: RequestForm, object: JsonObject, model: string, stream:
 }
 
 /** Keys whose text is not read as text: images and files in base64, addresses, ids. */
-const NOT_TEXT: ReadonlySet<string> = new Set(["data", "url", "image_url", "images", "file_data", "id", "type", "role"]);
+const NOT_TEXT: ReadonlySet<string> = new Set([
+  "data",
+  "url",
+  "image_url",
+  "images",
+  "file_data",
+  "id",
+  "type",
+  "role",
+]);
 
 function textBytes(value: unknown): number {
   if (typeof value === "string") return Buffer.byteLength(value);

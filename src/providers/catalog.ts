@@ -48,7 +48,9 @@ export class ModelCatalog implements Catalog {
 
   /** Sets what the catalogue is made of. Lists of providers that stay are kept. */
   configure(providers: readonly Provider[], declared: readonly DeclaredModel[]): void {
-    const kept = new Set(providers.filter((provider) => this.#providers.includes(provider)).map((p) => p.name));
+    const kept = new Set(
+      providers.filter((provider) => this.#providers.includes(provider)).map((p) => p.name),
+    );
     for (const name of this.#listings.keys()) if (!kept.has(name)) this.#listings.delete(name);
     this.#providers = providers;
     this.#declared = declared;
@@ -123,13 +125,18 @@ export class ModelCatalog implements Catalog {
       this.#listings.set(provider.name, { models, atMs: this.#clock.monotonicMs(), failure: undefined });
     } catch (thrown) {
       const failure = toGatewayError(thrown);
-      this.#listings.set(provider.name, { models: last?.models ?? [], atMs: this.#clock.monotonicMs(), failure });
+      this.#listings.set(provider.name, {
+        models: last?.models ?? [],
+        atMs: this.#clock.monotonicMs(),
+        failure,
+      });
     }
   }
 
   #build(): void {
     const models = new Map<string, CatalogModel>();
-    for (const declared of this.#declared) models.set(canonicalModelName(declared.name), this.#declaredModel(declared));
+    for (const declared of this.#declared)
+      models.set(canonicalModelName(declared.name), this.#declaredModel(declared));
     // What was declared decides for itself who serves it.
     const declaredNames = new Set(models.keys());
     for (const provider of this.#providers) {
@@ -155,7 +162,9 @@ export class ModelCatalog implements Catalog {
       targets,
       createdAtMs,
       ...(id === undefined ? {} : { id }),
-      ...(usable ? {} : { unavailable: gatewayError("not_configured", text, { code: "model_not_configured" }) }),
+      ...(usable
+        ? {}
+        : { unavailable: gatewayError("not_configured", text, { code: "model_not_configured" }) }),
     };
   }
 
@@ -169,7 +178,8 @@ export class ModelCatalog implements Catalog {
         index.set(name, { name, aliases: [], targets, createdAtMs: listed.createdAtMs ?? 0 });
       }
     }
-    for (const model of models.values()) for (const alias of model.aliases) index.set(canonicalModelName(alias), model);
+    for (const model of models.values())
+      for (const alias of model.aliases) index.set(canonicalModelName(alias), model);
     for (const [name, model] of models) index.set(name, model);
     return index;
   }

@@ -106,11 +106,15 @@ export class HttpUpstream {
         retryAfterMs: 1_000,
       });
     }
-    return gatewayError("provider_broken", `The provider '${provider}' broke the connection off before it answered.`);
+    return gatewayError(
+      "provider_broken",
+      `The provider '${provider}' broke the connection off before it answered.`,
+    );
   }
 }
 
-const UNREACHABLE = /ConnectionRefused|FailedToOpenSocket|ECONNREFUSED|ENOTFOUND|ENOENT|EHOSTUNREACH|ENETUNREACH|DNS|CERT|TLS|SSL/i;
+const UNREACHABLE =
+  /ConnectionRefused|FailedToOpenSocket|ECONNREFUSED|ENOTFOUND|ENOENT|EHOSTUNREACH|ENETUNREACH|DNS|CERT|TLS|SSL/i;
 
 function probe(
   hostname: string,
@@ -201,13 +205,25 @@ export function providerError(
   const retry = retryAfterMs(headers, nowMs);
   const details = { providerStatus: status, ...(retry === undefined ? {} : { retryAfterMs: retry }) };
   if (status === 429) {
-    return gatewayError("provider_rejected", `The provider '${provider}' is limiting requests at the moment.`, details);
+    return gatewayError(
+      "provider_rejected",
+      `The provider '${provider}' is limiting requests at the moment.`,
+      details,
+    );
   }
   if (status === 401 || status === 403 || status === 407) {
-    return gatewayError("provider_rejected", `The provider '${provider}' refused the gateway's credentials.`, details);
+    return gatewayError(
+      "provider_rejected",
+      `The provider '${provider}' refused the gateway's credentials.`,
+      details,
+    );
   }
   if (status === 402) {
-    return gatewayError("provider_rejected", `The provider '${provider}' refused the gateway's account.`, details);
+    return gatewayError(
+      "provider_rejected",
+      `The provider '${provider}' refused the gateway's account.`,
+      details,
+    );
   }
   if (status >= 300 && status < 400) {
     return gatewayError("provider_broken", `The provider '${provider}' redirected, which is not followed.`);

@@ -31,7 +31,11 @@ const KINDS: Record<Exclude<ProviderDeclaration["type"], "local">, ProviderKind>
 };
 
 /** Makes a provider from its declaration. A new kind of provider is a file and a line here. */
-export function createProvider(declaration: ProviderDeclaration, local: LocalParts, nowMs: () => number): Provider {
+export function createProvider(
+  declaration: ProviderDeclaration,
+  local: LocalParts,
+  nowMs: () => number,
+): Provider {
   const { name, type, paid, timeouts, models } = declaration;
   if (type === "local") return new LocalProvider({ name, paid, timeouts, nowMs, ...local });
   const headers = { ...credentials(declaration), ...declaration.headers };

@@ -2,7 +2,7 @@ import { mkdirSync, statSync } from "node:fs";
 import { dirname } from "node:path";
 import { Kysely } from "kysely";
 import { type Migration, Migrator } from "kysely/migration";
-import { gatewayError, GatewayFailure } from "../core/error.ts";
+import { GatewayFailure, gatewayError } from "../core/error.ts";
 import * as firstTables from "./migrations/0001-first-tables.ts";
 import type { Schema } from "./schema.ts";
 import { openSqlite } from "./sqlite.ts";
@@ -51,7 +51,10 @@ async function migrate(db: Db, path: string): Promise<void> {
   const { error } = await migrator.migrateToLatest();
   if (error === undefined) return;
   throw new GatewayFailure(
-    gatewayError("storage_unavailable", `The database ${path} cannot be brought up to date: ${textOf(error)}`),
+    gatewayError(
+      "storage_unavailable",
+      `The database ${path} cannot be brought up to date: ${textOf(error)}`,
+    ),
     error,
   );
 }

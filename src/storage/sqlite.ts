@@ -7,7 +7,12 @@ import { chmodSync, existsSync } from "node:fs";
  */
 export function openSqlite(path: string, options: { create: boolean; busyTimeoutMs: number }): Database {
   const isNew = !existsSync(path);
-  const database = new Database(path, { readwrite: true, create: options.create, safeIntegers: true, strict: true });
+  const database = new Database(path, {
+    readwrite: true,
+    create: options.create,
+    safeIntegers: true,
+    strict: true,
+  });
   if (isNew) chmodSync(path, 0o600);
   database.run(`pragma busy_timeout = ${options.busyTimeoutMs}`);
   database.run("pragma journal_mode = wal");

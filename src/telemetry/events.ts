@@ -61,7 +61,8 @@ export class Events implements RequestObserver {
   /** `request.failed`: an inference ended with an error that an operator may want to know of. */
   failed(requestId: string, error: GatewayError, cause: unknown): void {
     const fields = { requestId, kind: error.kind, providerStatus: error.providerStatus ?? null };
-    if (error.kind === "internal") this.#loggers.program.error("request.failed", { ...fields, ...causeFields(cause) });
+    if (error.kind === "internal")
+      this.#loggers.program.error("request.failed", { ...fields, ...causeFields(cause) });
     else if (error.kind.startsWith("provider_")) this.#loggers.program.warning("request.failed", fields);
   }
 
@@ -78,7 +79,13 @@ export class Events implements RequestObserver {
     });
   }
 
-  serverStarted(fields: { version: string; mode: string; listen: string[]; database: string; pid: number }): void {
+  serverStarted(fields: {
+    version: string;
+    mode: string;
+    listen: string[];
+    database: string;
+    pid: number;
+  }): void {
     this.#loggers.program.info("server.started", fields);
   }
 
@@ -103,7 +110,10 @@ export class Events implements RequestObserver {
   }
 
   configurationReloaded(changed: readonly string[], needRestart: readonly string[]): void {
-    this.#loggers.program.info("configuration.reloaded", { changed: [...changed], needRestart: [...needRestart] });
+    this.#loggers.program.info("configuration.reloaded", {
+      changed: [...changed],
+      needRestart: [...needRestart],
+    });
   }
 
   configurationRefused(errors: readonly string[]): void {

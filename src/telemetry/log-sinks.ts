@@ -7,7 +7,11 @@ const FLUSH_MS = 50;
 
 /** One JSON object a line: time, level, event, and the event's own fields. */
 export function jsonLine(record: LogRecord): string {
-  const fields = { time: new Date(record.timestamp).toISOString(), level: record.level, event: eventOf(record) };
+  const fields = {
+    time: new Date(record.timestamp).toISOString(),
+    level: record.level,
+    event: eventOf(record),
+  };
   return `${JSON.stringify({ ...fields, ...record.properties })}\n`;
 }
 
@@ -34,7 +38,8 @@ export function stdoutSink(
   const flush = () => {
     timer = undefined;
     if (lines === "") return;
-    const text = dropped === 0 ? lines : `${lines}{"level":"warning","event":"log.dropped","lines":${dropped}}\n`;
+    const text =
+      dropped === 0 ? lines : `${lines}{"level":"warning","event":"log.dropped","lines":${dropped}}\n`;
     lines = "";
     dropped = 0;
     pendingBytes += text.length;
@@ -55,7 +60,12 @@ export function stdoutSink(
 
 /** A log file that is rotated by size: `api.log`, `api.log.1`, ... */
 export function fileSink(path: string, maxBytes: number, backupCount: number) {
-  const options = { maxSize: maxBytes, maxFiles: backupCount + 1, bufferSize: 16 * 1024, flushInterval: 1_000 };
+  const options = {
+    maxSize: maxBytes,
+    maxFiles: backupCount + 1,
+    bufferSize: 16 * 1024,
+    flushInterval: 1_000,
+  };
   return getRotatingFileSink(path, { ...options, formatter: jsonLine });
 }
 

@@ -1,5 +1,13 @@
-import { configure, dispose, type Logger, type LogLevel, getLogger, reset, type Sink } from "@logtape/logtape";
 import { join } from "node:path";
+import {
+  configure,
+  dispose,
+  getLogger,
+  type Logger,
+  type LogLevel,
+  reset,
+  type Sink,
+} from "@logtape/logtape";
 import { fileSink, jsonLine, stdoutSink, textLine } from "./log-sinks.ts";
 
 export interface LoggingOptions {

@@ -6,7 +6,7 @@ import type { Config } from "../../src/config/config.ts";
 import { loadConfig } from "../../src/config/load-config.ts";
 import type { GatewayError } from "../../src/core/error.ts";
 import type { RequestRow } from "../../src/engine/ports.ts";
-import { type FirstKeys } from "../../src/first-start.ts";
+import type { FirstKeys } from "../../src/first-start.ts";
 
 /** A gateway in this process, on a port of its own, with a database of its own. */
 export interface TestGateway extends AsyncDisposable {

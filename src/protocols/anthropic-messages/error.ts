@@ -16,7 +16,8 @@ export function anthropicErrorBody(
     504: "timeout_error",
   };
   const status = httpStatusOf(error);
-  const type = BY_KIND[error.kind] ?? byStatus[status] ?? (status < 500 ? "invalid_request_error" : "api_error");
+  const type =
+    BY_KIND[error.kind] ?? byStatus[status] ?? (status < 500 ? "invalid_request_error" : "api_error");
   return { type: "error", error: { type, message: error.message }, request_id: requestId };
 }
 

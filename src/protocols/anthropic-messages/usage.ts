@@ -1,5 +1,11 @@
 import { isRecord } from "../../core/json-object.ts";
-import { reportedCount, type SubCharge, type TokenCounts, tokenCounts, type Usage } from "../../core/usage.ts";
+import {
+  reportedCount,
+  type SubCharge,
+  type TokenCounts,
+  tokenCounts,
+  type Usage,
+} from "../../core/usage.ts";
 
 type Json = Readonly<Record<string, unknown>>;
 
@@ -20,7 +26,8 @@ export function mergeUsage(earlier: Json | undefined, later: Json | undefined): 
   if (earlier === undefined) return later;
   if (later === undefined) return earlier;
   const merged: Record<string, unknown> = { ...earlier };
-  for (const [key, value] of Object.entries(later)) if (value !== null && value !== undefined) merged[key] = value;
+  for (const [key, value] of Object.entries(later))
+    if (value !== null && value !== undefined) merged[key] = value;
   return merged;
 }
 

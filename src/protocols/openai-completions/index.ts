@@ -1,6 +1,6 @@
 import type { Protocol } from "../../engine/ports.ts";
 import { decodeJsonRequest } from "../json-request.ts";
-import { asksForUsage, askForUsage, OPENAI_FORWARDED_HEADERS, openAiStreamError } from "../openai/form.ts";
+import { askForUsage, asksForUsage, OPENAI_FORWARDED_HEADERS, openAiStreamError } from "../openai/form.ts";
 import { OpenAiAnswerReader } from "../openai-chat/answer.ts";
 
 /** OpenAI's legacy Completions: https://platform.openai.com/docs/api-reference/completions */

@@ -21,4 +21,5 @@ export function askForUsage(body: Body, stream: boolean): Record<string, unknown
 }
 
 /** OpenAI's clients throw on a chunk that has `error`; no `[DONE]` follows. */
-export const openAiStreamError = (error: Parameters<typeof openAiErrorBody>[0]) => sseEvent(openAiErrorBody(error));
+export const openAiStreamError = (error: Parameters<typeof openAiErrorBody>[0]) =>
+  sseEvent(openAiErrorBody(error));

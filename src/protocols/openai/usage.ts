@@ -13,7 +13,9 @@ export function openAiUsage(usage: unknown): Usage | undefined {
   const completion = reportedCount(usage["completion_tokens"]);
   const total = reportedCount(usage["total_tokens"]);
   const promptDetails = isRecord(usage["prompt_tokens_details"]) ? usage["prompt_tokens_details"] : {};
-  const completionDetails = isRecord(usage["completion_tokens_details"]) ? usage["completion_tokens_details"] : {};
+  const completionDetails = isRecord(usage["completion_tokens_details"])
+    ? usage["completion_tokens_details"]
+    : {};
   const cacheRead =
     reportedCount(promptDetails["cached_tokens"]) ?? reportedCount(usage["prompt_cache_hit_tokens"]);
   const cacheWrite = reportedCount(promptDetails["cache_write_tokens"]);

@@ -3,13 +3,14 @@ import manifest from "../../../package.json" with { type: "json" };
 import { addExamples, type CommandContext } from "./command-setup.ts";
 import { addConfigCommands } from "./commands/config-commands.ts";
 import { addDatabaseCommands } from "./commands/database-commands.ts";
+import { addHelpCommand } from "./commands/help-command.ts";
 import { addKeyCommands } from "./commands/key-commands.ts";
 import { addModelCommands } from "./commands/model-commands.ts";
 import { addPriceCommands } from "./commands/price-commands.ts";
 import { addServeCommand } from "./commands/serve-command.ts";
 import { addUsageCommands } from "./commands/usage-commands.ts";
 import { addUserCommands } from "./commands/user-commands.ts";
-import { addGlobalOptions } from "./global-options.ts";
+import { addGlobalOptions, type GlobalOptions } from "./global-options.ts";
 import { styleOf } from "./text/style.ts";
 
 const DESCRIPTION = [
@@ -25,7 +26,7 @@ export function createProgram(context: CommandContext): Command {
     .description(DESCRIPTION)
     .version(manifest.version, "-V, --version", "print the version")
     .helpOption("-h, --help", "print this help")
-    .helpCommand("help [command]", "print the help of a command")
+    .helpCommand(false)
     .exitOverride()
     .showHelpAfterError("Add --help to see what it takes.")
     .configureHelp({ showGlobalOptions: true })
@@ -37,7 +38,7 @@ export function createProgram(context: CommandContext): Command {
       getOutHasColors: () => false,
       getErrHasColors: () => false,
       outputError: (text, write) => {
-        const { paint } = styleOf(stderr, env, true);
+        const { paint } = styleOf(stderr, env, program.opts<GlobalOptions>().color);
         write(text.replace(/^error:/, paint("Error:", "bad")));
       },
     });
@@ -57,5 +58,7 @@ export function createProgram(context: CommandContext): Command {
   addPriceCommands(program, context);
   addConfigCommands(program, context);
   addDatabaseCommands(program, context);
+  addHelpCommand(program);
+  for (const command of program.commands) command.helpCommand(false);
   return program;
 }

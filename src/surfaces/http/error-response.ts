@@ -8,7 +8,12 @@ import { openAiErrorBody } from "../../protocols/openai/error.ts";
 export type RouteShape = ErrorShape | "gateway";
 
 /** Kinds that the same request cannot outlive: the official clients would otherwise try it twice more. */
-const HOPELESS: ReadonlySet<string> = new Set(["not_configured", "model_not_priced", "conflict", "protocol_mismatch"]);
+const HOPELESS: ReadonlySet<string> = new Set([
+  "not_configured",
+  "model_not_priced",
+  "conflict",
+  "protocol_mismatch",
+]);
 
 export function errorResponse(shape: RouteShape, error: GatewayError, requestId: string): Response {
   const headers = new Headers({ "content-type": "application/json", ...requestIdHeaders(shape, requestId) });

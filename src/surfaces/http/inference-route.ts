@@ -1,7 +1,7 @@
 import { type GatewayError, gatewayError, toGatewayError } from "../../core/error.ts";
 import type { Result } from "../../core/result.ts";
 import { authenticate } from "../../engine/authenticate.ts";
-import { type Answer, infer, type InferPorts } from "../../engine/infer.ts";
+import { type Answer, type InferPorts, infer } from "../../engine/infer.ts";
 import type { Keys, Protocol } from "../../engine/ports.ts";
 import { type Call, RequestScope } from "../../engine/request-scope.ts";
 import type { PlainRequest } from "../../telemetry/events.ts";
@@ -36,7 +36,15 @@ export function inferenceRoute(
       const response = errorResponse(protocol.errorShape, known.error, requestId);
       const latencyMs = ports.clock.now() - startedAtMs;
       const { status } = response;
-      ports.answered({ requestId, method: "POST", route: path, status, latencyMs, keyId: null, accountId: null });
+      ports.answered({
+        requestId,
+        method: "POST",
+        route: path,
+        status,
+        latencyMs,
+        keyId: null,
+        accountId: null,
+      });
       return response;
     }
     const call: Call = {
@@ -50,7 +58,10 @@ export function inferenceRoute(
     };
     const scope = new RequestScope(ports, call);
     const refused = refuseEarly(ports);
-    const answer = refused === undefined ? await answerTo(ports, protocol, call, scope, request, noIdleTimeout) : undefined;
+    const answer =
+      refused === undefined
+        ? await answerTo(ports, protocol, call, scope, request, noIdleTimeout)
+        : undefined;
     if (answer?.ok) return respond(protocol, requestId, answer.value);
     const error = refused ?? answer?.error ?? gatewayError("internal", "Internal server error");
     // A journal that cannot write cannot take this row either: the refusal does not wait for it.
@@ -100,7 +111,9 @@ function respond(protocol: Protocol, requestId: string, answer: Answer): Respons
 
 function refuseEarly(ports: InferencePorts): GatewayError | undefined {
   if (ports.draining()) {
-    return gatewayError("draining", "The gateway is shutting down; try again in a moment.", { retryAfterMs: 2_000 });
+    return gatewayError("draining", "The gateway is shutting down; try again in a moment.", {
+      retryAfterMs: 2_000,
+    });
   }
   if (ports.inProgress.size >= ports.maxConcurrentRequests) {
     return gatewayError("overloaded", "The gateway has as many requests in progress as it may.", {

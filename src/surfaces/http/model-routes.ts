@@ -40,14 +40,23 @@ async function listForAnthropic(ports: ModelRoutePorts, principal: Principal) {
 }
 
 /** `GET /v1/models/{id}`; ids may hold slashes. */
-export async function showForClients(ports: ModelRoutePorts, principal: Principal, headers: Headers, id: string) {
+export async function showForClients(
+  ports: ModelRoutePorts,
+  principal: Principal,
+  headers: Headers,
+  id: string,
+) {
   const anthropic = headers.get("anthropic-version") !== null;
   const model = await findVisible(ports.catalog, principal, id, anthropic ? ["anthropic-messages"] : OPENAI);
   if (model === undefined) {
-    return gatewayError("model_not_found", `The model '${id.slice(0, 128)}' does not exist or this key may not use it.`, {
-      code: "model_not_found",
-      param: "model",
-    });
+    return gatewayError(
+      "model_not_found",
+      `The model '${id.slice(0, 128)}' does not exist or this key may not use it.`,
+      {
+        code: "model_not_found",
+        param: "model",
+      },
+    );
   }
   return anthropic ? anthropicModel(model) : openAiModel(ports, model);
 }
@@ -83,7 +92,8 @@ async function findVisible(
   protocols: readonly ProtocolName[],
 ): Promise<CatalogModel | undefined> {
   const model = await catalog.find(name);
-  if (model === undefined || model.unavailable !== undefined || !mayUse(principal, model.name)) return undefined;
+  if (model === undefined || model.unavailable !== undefined || !mayUse(principal, model.name))
+    return undefined;
   return speaksAny(model, protocols) ? model : undefined;
 }
 

@@ -32,7 +32,8 @@ export async function showForOllama(
   const { name, body } = read.value;
   const model = await findForOllama(ports, principal, name);
   const served = model === undefined ? undefined : ollamaTarget(ports, model);
-  if (served === undefined) return refuse(gatewayError("model_not_found", `model '${name.slice(0, 128)}' not found`));
+  if (served === undefined)
+    return refuse(gatewayError("model_not_found", `model '${name.slice(0, 128)}' not found`));
   const asked = { ...body, model: served.model };
   return await served.ollama.query("POST", "/api/show", asked, ASK_TIMEOUT_MS);
 }
@@ -41,7 +42,9 @@ export async function showForOllama(
 export async function ollamaVersion(ports: OllamaRoutePorts): Promise<{ version: string }> {
   for (const ollama of ports.ollamas()) {
     try {
-      const body: unknown = await (await ollama.query("GET", "/api/version", undefined, ASK_TIMEOUT_MS)).json();
+      const body: unknown = await (
+        await ollama.query("GET", "/api/version", undefined, ASK_TIMEOUT_MS)
+      ).json();
       if (isRecord(body) && typeof body["version"] === "string") return { version: body["version"] };
     } catch (thrown) {
       if (!(thrown instanceof GatewayFailure)) throw thrown;

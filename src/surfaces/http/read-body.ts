@@ -44,7 +44,9 @@ export async function readBody(request: Request, held: HeldBodies): Promise<Resu
   const { maxBytes } = held.limits;
   const encoding = request.headers.get("content-encoding");
   if (encoding !== null && encoding !== "identity") {
-    return refuse(gatewayError("bad_request", `The content encoding '${encoding.slice(0, 32)}' is not supported.`));
+    return refuse(
+      gatewayError("bad_request", `The content encoding '${encoding.slice(0, 32)}' is not supported.`),
+    );
   }
   const announced = request.headers.get("content-length");
   if (announced === null) return await readUnannounced(request, held);

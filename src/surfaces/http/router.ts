@@ -4,12 +4,12 @@ import type { Principal } from "../../core/principal.ts";
 import { ok, type Result, refuse } from "../../core/result.ts";
 import { authenticate } from "../../engine/authenticate.ts";
 import type { Protocol } from "../../engine/ports.ts";
-import { errorResponse, requestIdHeaders, type RouteShape } from "./error-response.ts";
+import { errorResponse, type RouteShape, requestIdHeaders } from "./error-response.ts";
 import { gatewayHealth, type HealthPorts, ollamaHealth } from "./health-routes.ts";
 import { type InferencePorts, inferenceRoute } from "./inference-route.ts";
 import { listForClients, listForGateway, listForOllama, showForClients } from "./model-routes.ts";
 import { type OllamaRoutePorts, ollamaVersion, showForOllama } from "./ollama-routes.ts";
-import { operationRoute, refuseAdministration, type RunOperation } from "./operation-routes.ts";
+import { operationRoute, type RunOperation, refuseAdministration } from "./operation-routes.ts";
 
 export interface RouterPorts extends OllamaRoutePorts {
   readonly inference: InferencePorts;
@@ -24,7 +24,13 @@ type Access = "open" | "key" | "admin";
 type Handler = (context: Context, principal: Principal) => Promise<Result<unknown> | Response>;
 
 /** A caller of an open route. It has no rights, and handlers of open routes do not look. */
-const NOBODY: Principal = { accountId: 0, accountHandle: null, keyId: 0, role: "user", allowedModels: new Set() };
+const NOBODY: Principal = {
+  accountId: 0,
+  accountHandle: null,
+  keyId: 0,
+  role: "user",
+  allowedModels: new Set(),
+};
 
 /** Every HTTP route of the product. */
 export function createRouter(ports: RouterPorts): Hono {
@@ -45,10 +51,16 @@ export function createRouter(ports: RouterPorts): Hono {
   route("GET", "/v1/models/:id{.+}", "openai", "key", async ({ req }, principal) =>
     valueOrError(await showForClients(ports, principal, req.raw.headers, req.param("id") ?? "")),
   );
-  route("GET", "/api/tags", "ollama", "key", async (_, principal) => ok(await listForOllama(ports, principal)));
-  route("POST", "/api/show", "ollama", "key", async ({ req }, principal) => showForOllama(ports, principal, req.raw));
+  route("GET", "/api/tags", "ollama", "key", async (_, principal) =>
+    ok(await listForOllama(ports, principal)),
+  );
+  route("POST", "/api/show", "ollama", "key", async ({ req }, principal) =>
+    showForOllama(ports, principal, req.raw),
+  );
   route("GET", "/api/version", "ollama", "key", async () => ok(await ollamaVersion(ports)));
-  route("GET", "/api/models", "gateway", "key", async (_, principal) => ok(await listForGateway(ports, principal)));
+  route("GET", "/api/models", "gateway", "key", async (_, principal) =>
+    ok(await listForGateway(ports, principal)),
+  );
   route("POST", "/admin/v1/operations/:name", "gateway", "admin", async ({ req }, principal) =>
     operationRoute(ports.runOperation, req.param("name") ?? "", req.raw, `key:${principal.keyId}`),
   );
@@ -80,7 +92,8 @@ async function serve(ports: RouterPorts, route: Route, context: Context): Promis
   const requestId = inference.newRequestId();
   const startedAtMs = inference.clock.now();
   const request = context.req.raw;
-  const shape = request.headers.get("anthropic-version") !== null && route.shape === "openai" ? "anthropic" : route.shape;
+  const shape =
+    request.headers.get("anthropic-version") !== null && route.shape === "openai" ? "anthropic" : route.shape;
   let principal: Principal | undefined;
   let response: Response;
   try {
@@ -118,7 +131,8 @@ function admit({ keys }: InferencePorts, access: Access, headers: Headers): Resu
 
 function render(result: Result<unknown> | Response, shape: RouteShape, requestId: string): Response {
   if (result instanceof Response) {
-    for (const [name, value] of Object.entries(requestIdHeaders(shape, requestId))) result.headers.set(name, value);
+    for (const [name, value] of Object.entries(requestIdHeaders(shape, requestId)))
+      result.headers.set(name, value);
     return result;
   }
   if (!result.ok) return errorResponse(shape, result.error, requestId);
@@ -140,9 +154,16 @@ function unknownRoute(ports: RouterPorts, app: Hono, context: Context): Response
   const shape = shapeOf(path);
   const methods = app.routes.filter((route) => matches(route.path, path)).map((route) => route.method);
   if (methods.length === 0) {
-    return errorResponse(shape, gatewayError("not_found", `There is no route ${method} ${path.slice(0, 200)}.`), requestId);
+    return errorResponse(
+      shape,
+      gatewayError("not_found", `There is no route ${method} ${path.slice(0, 200)}.`),
+      requestId,
+    );
   }
-  const error = gatewayError("method_not_allowed", `${path} is served with ${methods.join(" and ")}, not with ${method}.`);
+  const error = gatewayError(
+    "method_not_allowed",
+    `${path} is served with ${methods.join(" and ")}, not with ${method}.`,
+  );
   const response = errorResponse(shape, error, requestId);
   response.headers.set("allow", methods.join(", "));
   return response;
@@ -154,7 +175,14 @@ function matches(pattern: string, path: string): boolean {
   return path.startsWith(start) && path.length > start.length;
 }
 
-const OLLAMA_PATHS = new Set(["/api/chat", "/api/generate", "/api/embed", "/api/tags", "/api/show", "/api/version"]);
+const OLLAMA_PATHS = new Set([
+  "/api/chat",
+  "/api/generate",
+  "/api/embed",
+  "/api/tags",
+  "/api/show",
+  "/api/version",
+]);
 
 /** The error shape of a path, also of one that does not exist. */
 function shapeOf(path: string): RouteShape {

@@ -1,4 +1,5 @@
 import type { Command } from "commander";
+import { CliFailure, EXIT_USAGE } from "../cli-failure.ts";
 import { addExamples, type CommandContext, inSession } from "../command-setup.ts";
 import type { OperationOutput } from "../operation-types.ts";
 import { momentOption, usdOption } from "../option-parsers.ts";
@@ -39,6 +40,7 @@ const COLUMNS: readonly Column[] = [
   { head: "Source" },
 ];
 
+const AMOUNTS = ["perRequest", "input", "output", "cacheRead", "cacheWrite", "reasoning"] as const;
 const UNITS = "US dollars; token prices are per million tokens";
 
 export function addPriceCommands(program: Command, context: CommandContext): void {
@@ -57,7 +59,7 @@ function addSet(price: Command, context: CommandContext): void {
   const set = price
     .command("set")
     .description(
-      `Set what a model costs from a moment on, in ${UNITS}. What is not given costs nothing; cached input costs what\ninput costs and reasoning what output costs, unless given. Earlier requests keep their price.`,
+      `Set what a model costs from a moment on, in ${UNITS}. What is not given costs nothing; cached input costs what input costs and reasoning what output costs, unless given. Earlier requests keep their price.`,
     )
     .argument("<model>", "what callers ask for; with --provider, that provider's own name")
     .option("--provider <provider>", "only where this provider serves it")
@@ -74,6 +76,12 @@ function addSet(price: Command, context: CommandContext): void {
     )
     .action((model: string, options: SetOptions, command: Command) =>
       inSession(context, command, async (session) => {
+        if (AMOUNTS.every((name) => options[name] === undefined)) {
+          throw new CliFailure(
+            "Give at least one amount, such as --input 2.50; --input 0 makes it free",
+            EXIT_USAGE,
+          );
+        }
         const { provider = null, perRequest = "0", input = "0", output = "0", from = null } = options;
         const { cacheRead = null, cacheWrite = null, reasoning = null } = options;
         const amounts = { perRequest, input, output, cacheRead, cacheWrite, reasoning };
