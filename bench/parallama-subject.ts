@@ -8,9 +8,6 @@ import { BUN_ENV, instanceFolder, type Place, type Started, sameForBoth, subject
 
 const ROOT = resolve(import.meta.dir, "..");
 
-// ---------------------------------------------------------------------------------------------------------------
-// TO FINISH WHEN THE PRODUCT RUNS: the four values below are what is assumed of it. Nothing else here has to change.
-
 /** The launcher's part in src/main.ts; the launcher itself only finds Bun and sets BUN_ENV. */
 const command = (args: string[]): string[] => [
   process.execPath,
@@ -36,17 +33,23 @@ models:
         model: ${MODEL}
 `;
 
-/** Commands before the server starts: a price, so that money is reserved and settled. */
+/** Commands before the server starts: a price, so that every answer costs something, and somebody to charge it to. */
 const preparation = (): string[][] => [
-  ["prices", "set", `bench/${MODEL}`, "--input", "0.15", "--output", "0.60"],
+  ["price", "set", MODEL, "--input", "0.15", "--output", "0.60"],
+  ["user", "create", "bench"],
 ];
 
-/** Creates the caller's key; what it prints holds the key, which starts with "sk-". */
-const createKey = ["keys", "create", "--name", "bench"];
+/** Creates the caller's key; what it prints holds the key. */
+const createKey = ["key", "generate", "bench"];
 
-/** The hidden switch that turns off key check, journal, metering and log on the same route. */
-const offEnvironment: Record<string, string> = { PARALLAMA_BENCH_OFF: "1" };
-// ---------------------------------------------------------------------------------------------------------------
+/** The same application on the same route, without key check, journal, metering and log: see there. */
+const offCommand = (port: number, common: string[]): string[] => [
+  process.execPath,
+  "--no-env-file",
+  join(ROOT, "bench/parallama-off.ts"),
+  String(port),
+  ...common,
+];
 
 export async function startParallama(place: Place, off: boolean): Promise<Started> {
   if (!existsSync(join(ROOT, "src/main.ts"))) throw new Error("src/main.ts is not there yet");
@@ -56,15 +59,16 @@ export async function startParallama(place: Place, off: boolean): Promise<Starte
   const upstream = `http://127.0.0.1:${place.upstreamPort}`;
   const config = join(folder, "parallama.yaml");
   writeFileSync(config, configuration(upstream));
-  const env = { ...BUN_ENV, OLLAMA_BASE_URL: upstream, ...(off ? offEnvironment : {}) };
+  const env = { ...BUN_ENV, OLLAMA_BASE_URL: upstream };
   const common = ["--config", config, "--data-dir", join(folder, "data")];
 
   for (const step of preparation()) run(command([...step, ...common]), { cwd: folder, env });
   const printed = run(command([...createKey, ...common]), { cwd: folder, env });
-  const key = /\bsk-[A-Za-z0-9_-]+/.exec(printed)?.[0];
+  const key = /\bpk_[A-Za-z0-9]+/.exec(printed)?.[0];
   if (key === undefined) throw new Error("the command that creates a key printed no key");
 
-  const child = startProcess(command(["serve", "--port", String(port), ...common]), {
+  const serve = off ? offCommand(port, common) : command(["serve", "--port", String(port), ...common]);
+  const child = startProcess(serve, {
     cores: subjectCores(),
     env,
     cwd: folder,

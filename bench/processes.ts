@@ -7,10 +7,13 @@ import { join } from "node:path";
 export type Running = { pid: number; log: () => string; stop: () => Promise<void> };
 type Options = { cores: string; env?: Record<string, string>; cwd?: string; folder: string; name: string };
 
-export const temporaryFolder = (): { path: string; remove: () => void } => {
+const folders = new Set<string>();
+
+export function temporaryFolder(): string {
   const path = mkdtempSync(join(tmpdir(), "relay-bench-"));
-  return { path, remove: () => rmSync(path, { recursive: true, force: true }) };
-};
+  folders.add(path);
+  return path;
+}
 
 /** A port nobody listens on right now. */
 export async function freePort(): Promise<number> {
@@ -24,9 +27,10 @@ export async function freePort(): Promise<number> {
 
 const running = new Set<Running>();
 
-/** Stops everything that was started, in whatever way the benchmark ends. */
+/** Stops everything that was started and removes what it wrote, in whatever way the benchmark ends. */
 export async function stopAll(): Promise<void> {
   await Promise.all([...running].map((child) => child.stop()));
+  for (const path of folders) rmSync(path, { recursive: true, force: true });
 }
 
 export function startProcess(command: string[], options: Options): Running {

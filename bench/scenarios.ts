@@ -93,7 +93,8 @@ const latency: Scenario = {
 
 /** Time after the window for streams to end, in events; the stream must outlast the window. */
 const SLACK_MS = 1500;
-const OPENED_PER_SECOND = 1500;
+/** What a slow subject manages; streams that ended while others were still being opened would spoil the window. */
+const OPENED_PER_SECOND = 300;
 
 async function measureStreams(
   ready: Ready,
@@ -120,11 +121,13 @@ async function measureStreams(
   const { not200, wrong, complete } = load.counts;
   return {
     window,
-    faults: { not200, wrong, incomplete: streams - complete, endedInWindow: endedEarly },
+    faults: { not200, wrong, incomplete: streams - complete },
     values: {
       "CPU µs/event": (window.cpuSeconds * 1e6) / events,
       "events/s": events / window.seconds,
       "events/read": events / reads,
+      // More than none: the subject could not keep up, and its window holds the ends of streams too.
+      "ended early": endedEarly,
       "core %": window.utilisation * 100,
       "RSS MB": window.rssMb,
     },
@@ -180,7 +183,7 @@ const STREAMS: [streams: number, everyMs: number][] = [
 const streamScenarios: Scenario[] = STREAMS.map(([streams, everyMs]) => ({
   name: `stream-${streams}`,
   title: `${streams} stream${streams === 1 ? "" : "s"}, one event each ${everyMs} ms per stream, events one by one`,
-  metrics: ["CPU µs/event", "events/s", "events/read", "core %"],
+  metrics: ["CPU µs/event", "events/s", "events/read", "ended early", "core %"],
   added: [],
   fresh: false,
   measure: (ready, settings) => measureStreams(ready, settings, streams, everyMs),

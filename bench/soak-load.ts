@@ -6,11 +6,15 @@ import type { Started } from "./subject.ts";
 import { postRequest, readAnswer, send, sendRest, type Target } from "./wire.ts";
 
 type Kind = "plain" | "stream" | "abort-body" | "abort-wait" | "abort-stream";
-type Job = { kind: Kind; done: () => void };
-type Conn = { unsent: Buffer | undefined; held: Buffer | undefined; job: Job | undefined };
+/** `stale`: a connection kept from before was closed by the gateway just then, and the request is to be repeated. */
+type Outcome = "done" | "stale";
+type Job = { kind: Kind; since: number; done: (outcome: Outcome) => void };
+type Conn = { unsent: Buffer | undefined; held: Buffer | undefined; job: Job | undefined; answers: number };
 type Sock = Socket<Conn>;
 
 const WORKERS = 64;
+/** A request without an answer for so long is given up and counted as dropped. */
+const PATIENCE_MS = 60_000;
 const SHORT = 8;
 const ENDLESS = 5000;
 const ABORTS: Kind[] = ["abort-body", "abort-wait", "abort-stream"];
@@ -23,6 +27,7 @@ function kindOf(index: number): Kind {
 export class SoakLoad {
   readonly counts = { completed: 0, aborted: 0, not200: 0, wrong: 0, dropped: 0 };
   #requests: Record<Kind, Buffer>;
+  #sockets = new Set<Sock>();
 
   constructor(
     private readonly subject: Started,
@@ -52,22 +57,34 @@ export class SoakLoad {
       while (next < total) {
         const kind = kindOf(next++);
         const role = kind === "stream" || kind === "abort-stream" ? "streams" : "plain";
-        const socket = kept[role] ?? (await this.#connect(this.subject[role]));
-        await this.#ask(socket, kind);
-        kept[role] = socket.readyState > 0 ? socket : undefined;
+        let outcome: Outcome = "stale";
+        while (outcome === "stale") {
+          const before = kept[role];
+          const usable = before !== undefined && before.readyState > 0;
+          const socket = usable ? before : await this.#connect(this.subject[role]);
+          outcome = await this.#ask(socket, kind);
+          kept[role] = socket;
+        }
         if (++done % every === 0) sample(done);
       }
       kept.plain?.end();
       kept.streams?.end();
     };
+    const sweep = setInterval(() => {
+      for (const socket of this.#sockets) {
+        if (performance.now() - (socket.data.job?.since ?? Number.POSITIVE_INFINITY) > PATIENCE_MS)
+          socket.terminate();
+      }
+    }, 1000);
     await Promise.all(Array.from({ length: WORKERS }, worker));
+    clearInterval(sweep);
   }
 
-  #connect(target: Target): Promise<Sock> {
-    return Bun.connect<Conn>({
+  async #connect(target: Target): Promise<Sock> {
+    const socket = await Bun.connect<Conn>({
       hostname: "127.0.0.1",
       port: target.port,
-      data: { unsent: undefined, held: undefined, job: undefined },
+      data: { unsent: undefined, held: undefined, job: undefined, answers: 0 },
       socket: {
         data: (from, bytes) => this.#receive(from, bytes),
         drain: sendRest,
@@ -75,11 +92,13 @@ export class SoakLoad {
         error: (gone) => this.#lost(gone),
       },
     });
+    this.#sockets.add(socket);
+    return socket;
   }
 
-  #ask(socket: Sock, kind: Kind): Promise<void> {
-    const { promise, resolve } = Promise.withResolvers<void>();
-    socket.data.job = { kind, done: resolve };
+  #ask(socket: Sock, kind: Kind): Promise<Outcome> {
+    const { promise, resolve } = Promise.withResolvers<Outcome>();
+    socket.data.job = { kind, since: performance.now(), done: resolve };
     send(socket, this.#requests[kind]);
     if (kind === "abort-body" || kind === "abort-wait") setTimeout(() => this.#abort(socket), 3);
     return promise;
@@ -113,7 +132,8 @@ export class SoakLoad {
     if (status !== 200) this.counts.not200++;
     else if (right) this.counts.completed++;
     else this.counts.wrong++;
-    job?.done();
+    socket.data.answers++;
+    job?.done("done");
   }
 
   #abort(socket: Sock): void {
@@ -121,16 +141,23 @@ export class SoakLoad {
     socket.data.job = undefined;
     this.counts.aborted++;
     socket.terminate();
-    job?.done();
+    job?.done("done");
   }
 
   #lost(socket: Sock): void {
-    const job = socket.data.job;
+    this.#sockets.delete(socket);
+    const { job, answers, held } = socket.data;
     if (job === undefined) return;
+    socket.data.job = undefined;
+    // HTTP allows closing a kept connection at any time; a request that met that is sent again, as clients do.
+    const waited = performance.now() - job.since;
+    if (answers > 0 && held === undefined && waited < 1000) {
+      job.done("stale");
+      return;
+    }
     // A request that is to be given up may find the gateway was faster; that is no fault.
     if (job.kind.startsWith("abort")) this.counts.aborted++;
     else this.counts.dropped++;
-    socket.data.job = undefined;
-    job.done();
+    job.done("done");
   }
 }

@@ -10,7 +10,7 @@ import { createUlidSource, type RandomBytes, systemRandom } from "./core/ids.ts"
 import type { Result } from "./core/result.ts";
 import { refuse } from "./core/result.ts";
 import { Deadlines } from "./engine/deadlines.ts";
-import type { Journal, Provider, RequestObserver } from "./engine/ports.ts";
+import type { Journal, Keys, Protocol, Provider, RequestObserver } from "./engine/ports.ts";
 import { ADMIN_HANDLE, type FirstKeys, fillNewDatabase } from "./first-start.ts";
 import { GroupJournal } from "./ledger/journal.ts";
 import { findOperation } from "./operations/index.ts";
@@ -51,6 +51,9 @@ export interface Overrides {
   readonly clock?: Clock;
   readonly random?: RandomBytes;
   readonly journal?: Journal;
+  readonly keys?: Keys;
+  /** Puts something around a protocol's codec. */
+  readonly protocol?: (protocol: Protocol) => Protocol;
 }
 
 /** Runs administrative operations, for the command line and the control socket. */
@@ -101,7 +104,9 @@ export async function openOperations(config: Config): Promise<OperationRunner> {
 /** The application of a running server. */
 export async function createApp(config: Config, events: AppEvents, overrides: Overrides = {}) {
   const parts = await openParts(config, overrides, config.mode === "dev", events);
-  const { clock, catalog, prices, keys, db, localProcess } = parts;
+  const { clock, catalog, prices, db, localProcess } = parts;
+  const keys = overrides.keys ?? parts.keys;
+  const around = overrides.protocol ?? ((protocol: Protocol) => protocol);
   const ownJournal =
     overrides.journal === undefined
       ? await GroupJournal.open(config.database.path, {
@@ -141,7 +146,7 @@ export async function createApp(config: Config, events: AppEvents, overrides: Ov
     inferenceRoutes: inferenceRoutes({
       maxJsonDepth: config.server.maxJsonDepth,
       ollamaDefaultStream: config.ollama.defaultStream,
-    }),
+    }).map(({ path, protocol }) => ({ path, protocol: around(protocol) })),
     health: {
       version: VERSION,
       startedAtMs: clock.now(),

@@ -26,12 +26,17 @@ Results go to standard output; errors, warnings, questions and progress go to st
 
 Before something that cannot be undone, a command asks where there is a terminal; \`--yes\` is the answer in advance.
 
-| Exit code | Meaning |
-| --- | --- |
-| 0 | done |
-| 1 | it failed; standard error says \`Error: ...\` |
-| 2 | it was called wrongly: an unknown command or option, a missing or malformed argument, or no command at all, which prints the help |
-`;
+${table(
+  ["Exit code", "Meaning"],
+  [
+    ["0", "done"],
+    ["1", "it failed; standard error says `Error: ...`"],
+    [
+      "2",
+      "it was called wrongly: an unknown command or option, a missing or malformed argument, or no command at all, which prints the help",
+    ],
+  ],
+)}`;
 
 /** The whole document, generated from the tree of commands. */
 export function commandsDocument(): string {
@@ -82,13 +87,14 @@ function exampleBlock(command: Command): string {
   return `\`\`\`sh\n${lines.join("\n")}\n\`\`\`\n`;
 }
 
+/** With its columns aligned, as the formatter wants it. */
 function table(head: readonly string[], rows: readonly (readonly string[])[]): string {
-  const lines = [
-    head,
-    head.map(() => "---"),
-    ...rows.map((row) => row.map((cell) => cell.replaceAll("|", "\\|"))),
-  ];
-  return `${lines.map((cells) => `| ${cells.join(" | ")} |`).join("\n")}\n`;
+  const cells = [head, ...rows.map((row) => row.map((cell) => cell.replaceAll("|", "\\|")))];
+  const widths = head.map((_, column) => Math.max(3, ...cells.map((row) => row[column]?.length ?? 0)));
+  const line = (row: readonly string[]) =>
+    `| ${widths.map((width, at) => (row[at] ?? "").padEnd(width)).join(" | ")} |`;
+  const [first = [], ...rest] = cells;
+  return `${[line(first), line(widths.map((width) => "-".repeat(width))), ...rest.map(line)].join("\n")}\n`;
 }
 
 const SILENT_OUTPUT: CliOutput = { write: () => {}, isTerminal: false, columns: undefined };

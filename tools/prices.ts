@@ -94,10 +94,9 @@ export function generatePrices(date: string): Generated {
     if (provider?.id !== providerId) throw new Error(`${PACKAGE} has no provider '${providerId}'`);
     return entriesOf(provider, leftOut);
   });
-  return {
-    list: { source: "genai-prices", sourceVersion: packageVersion(), generatedAt: date, models },
-    leftOut,
-  };
+  const sourceVersion: string = JSON.parse(packageFile("package.json")).version;
+  const licence = packageFile("LICENSE").trim();
+  return { list: { source: "genai-prices", sourceVersion, licence, generatedAt: date, models }, leftOut };
 }
 
 /** The list as a file: an entry a line, so that a new version can be read as a difference. */
@@ -107,9 +106,8 @@ export function pricesFile(list: ParallamaList): string {
   return `${JSON.stringify(head, null, 2).slice(0, -2)},\n  "models": [\n${lines}\n  ]\n}\n`;
 }
 
-function packageVersion(): string {
-  const file = new URL(`../node_modules/${PACKAGE}/package.json`, import.meta.url);
-  return JSON.parse(readFileSync(file, "utf8")).version;
+function packageFile(name: string): string {
+  return readFileSync(new URL(`../node_modules/${PACKAGE}/${name}`, import.meta.url), "utf8");
 }
 
 function entriesOf(provider: Provider, leftOut: LeftOut[]): ParallamaEntry[] {

@@ -29,7 +29,7 @@ export function resolveDatabase(
  * The file that an SQLite address means: `sqlite:///relative`, `sqlite:////absolute` (as SQLAlchemy writes them),
  * `file:...`, or a bare path. Never repeats the address: one of another database may hold a password.
  */
-export function sqlitePath(text: string): string | Problem {
+function sqlitePath(text: string): string | Problem {
   const trimmed = text.trim();
   const scheme = /^([a-z][a-z0-9+.-]+):/i.exec(trimmed)?.[1]?.toLowerCase();
   if (scheme === undefined) return checkedPath(trimmed);

@@ -1,3 +1,4 @@
+import { canonicalModelName } from "../core/model-name.ts";
 import type { ModelConfig, ModelTarget, ProviderConfig } from "./config.ts";
 import type { KeyPath } from "./key-path.ts";
 import { nearest } from "./nearest.ts";
@@ -43,11 +44,6 @@ export function resolveModels(
   });
   refuseRepeated(resolution, settings);
   return { models, providers };
-}
-
-/** Two names that mean the same to Ollama are one name everywhere. */
-export function canonicalModelName(name: string): string {
-  return name.replace(/:latest$/, "");
 }
 
 function shorthandTargets(

@@ -36,13 +36,6 @@ export function createUlidSource(clock: Clock, random: RandomBytes): () => strin
   };
 }
 
-/** The milliseconds since 1970 that a ULID carries. */
-export function ulidTimeMs(ulid: string): number {
-  let ms = 0;
-  for (let i = 0; i < TIME_LENGTH; i++) ms = ms * 32 + CROCKFORD.indexOf(ulid[i] ?? "");
-  return ms;
-}
-
 function encodeTime(ms: number): string {
   let rest = ms;
   let text = "";

@@ -6,8 +6,8 @@ export const NANO_PER_USD = 1_000_000_000n;
 const DECIMAL = /^(\d+)(?:\.(\d+))?$/;
 
 /**
- * Reads a decimal amount of dollars ("0.001", "12", "1e-6" as a number) exactly. More than nine decimals, a sign, or
- * anything that is not a plain decimal gives `undefined`.
+ * Reads a decimal amount of dollars ("0.001", "12") exactly. More than nine decimals that say something, a sign, an
+ * exponent, or anything else that is not a plain decimal gives `undefined`.
  */
 export function parseUsd(text: string): NanoUsd | undefined {
   const match = DECIMAL.exec(text.trim());
@@ -17,15 +17,10 @@ export function parseUsd(text: string): NanoUsd | undefined {
   return BigInt(match[1] ?? "0") * NANO_PER_USD + BigInt(fraction.padEnd(9, "0"));
 }
 
-/** Dollars for people: two decimals, and as many more (up to nine) as the amount needs to be shown exactly. */
-export function formatUsd(amount: NanoUsd): string {
+/** The exact decimal text of an amount in dollars: two decimals, and as many more (up to nine) as it needs: "0.003". */
+export function usdText(amount: NanoUsd): string {
   const sign = amount < 0n ? "-" : "";
   const absolute = amount < 0n ? -amount : amount;
   const fraction = (absolute % NANO_PER_USD).toString().padStart(9, "0").replace(/0+$/, "").padEnd(2, "0");
-  return `${sign}$${absolute / NANO_PER_USD}.${fraction}`;
-}
-
-/** The exact decimal text of an amount in dollars, for JSON: "0.003". */
-export function usdText(amount: NanoUsd): string {
-  return formatUsd(amount).replace("$", "");
+  return `${sign}${absolute / NANO_PER_USD}.${fraction}`;
 }

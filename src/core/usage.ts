@@ -31,16 +31,6 @@ export interface Usage {
   readonly subCharges?: readonly SubCharge[];
 }
 
-export function addTokens(a: TokenCounts, b: TokenCounts): TokenCounts {
-  return tokenCounts({
-    input: addKnown(a.input, b.input),
-    cacheRead: addKnown(a.cacheRead, b.cacheRead),
-    cacheWrite: addKnown(a.cacheWrite, b.cacheWrite),
-    output: addKnown(a.output, b.output),
-    reasoning: addKnown(a.reasoning, b.reasoning),
-  });
-}
-
 type MaybeCounts = { [K in keyof TokenCounts]: number | undefined };
 
 /** Builds `TokenCounts`, leaving out what is unknown or not a count. */
@@ -56,9 +46,4 @@ export function tokenCounts(parts: MaybeCounts): TokenCounts {
 /** A whole number of tokens as a provider reported it; anything else (negative, fraction, text) is unknown. */
 export function reportedCount(value: unknown): number | undefined {
   return typeof value === "number" && Number.isSafeInteger(value) && value >= 0 ? value : undefined;
-}
-
-function addKnown(a: number | undefined, b: number | undefined): number | undefined {
-  if (a === undefined) return b;
-  return b === undefined ? a : a + b;
 }

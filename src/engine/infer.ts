@@ -49,6 +49,12 @@ export async function infer(
   }
 }
 
+/**
+ * Types that are no stream, whatever was asked for: a whole answer, or somebody's login page. Any other is believed to
+ * be one, since servers are careless with the type of their streams.
+ */
+const NO_STREAM = /^\s*(?:application\/json|text\/html)\b/i;
+
 async function exchange(
   ports: InferPorts,
   protocol: Protocol,
@@ -64,7 +70,7 @@ async function exchange(
   const { status, headers: answered } = under.reply;
   scope.answering(status, answered.get("x-request-id") ?? answered.get("request-id"));
   const type = answered.get("content-type") ?? "";
-  const streamed = request.stream && status === 200 && !type.startsWith("application/json");
+  const streamed = request.stream && status === 200 && !NO_STREAM.test(type);
   const answer = streamed
     ? await relayStream(protocol, call, request, scope, under)
     : await relayWhole(call, request, scope, under);

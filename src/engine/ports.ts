@@ -120,13 +120,6 @@ export interface ProviderRequest {
   readonly signal: AbortSignal;
 }
 
-/** What may be asked of a provider besides an inference. */
-export interface ProviderQuery {
-  readonly path: string;
-  readonly method: "GET" | "POST";
-  readonly body?: Uint8Array;
-}
-
 export interface ProviderTimeouts {
   readonly connectMs: number;
   readonly firstByteMs: number;

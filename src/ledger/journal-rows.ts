@@ -1,8 +1,8 @@
 import type { Usage } from "../core/usage.ts";
 import type { RequestRow } from "../engine/ports.ts";
 
-/** A value that goes to the journal's thread and into SQLite as it is. */
-export type Cell = string | number | bigint | null;
+/** A value that goes to the journal's thread as JSON, and into SQLite. */
+export type Cell = string | number | null;
 
 export const REQUEST_COLUMNS = [
   "id",
@@ -67,7 +67,7 @@ export function requestCells(row: RequestRow): Cell[] {
     row.error,
     ...usageCells(row.usage),
     row.priceId,
-    row.costNanoUsd,
+    moneyCell(row.costNanoUsd),
     row.latencyMs,
     row.firstByteMs,
     row.requestBytes,
@@ -87,8 +87,13 @@ export function attemptCells(row: RequestRow): Cell[][] {
     attempt.startedAtMs,
     attempt.latencyMs,
     ...usageCells(attempt.usage),
-    attempt.costNanoUsd,
+    moneyCell(attempt.costNanoUsd),
   ]);
+}
+
+/** JSON has no integers beyond 2^53: such an amount goes as text, which a strict INTEGER column takes exactly. */
+function moneyCell(amount: bigint): Cell {
+  return amount <= Number.MAX_SAFE_INTEGER && amount >= Number.MIN_SAFE_INTEGER ? Number(amount) : amount.toString();
 }
 
 function usageCells(usage: Usage | undefined): Cell[] {

@@ -8,8 +8,12 @@ declare const self: Worker;
 
 export type ToWorker =
   | { readonly type: "open"; readonly path: string }
-  | { readonly type: "commit"; readonly requests: readonly Cell[][]; readonly attempts: readonly Cell[][] }
+  /** `rows` is the JSON of a list of `JournalRow`: a string crosses threads much cheaper than what it says. */
+  | { readonly type: "commit"; readonly rows: string }
   | { readonly type: "close" };
+
+/** A request's cells, and those of each of its attempts. */
+export type JournalRow = readonly [request: readonly Cell[], attempts: readonly (readonly Cell[])[]];
 
 export type FromWorker =
   | { readonly type: "opened" }
@@ -21,7 +25,7 @@ export type FromWorker =
 const BUSY_TIMEOUT_MS = 5_000;
 
 let database: Database | undefined;
-let commit: ((message: Extract<ToWorker, { type: "commit" }>) => void) | undefined;
+let commit: ((rows: readonly JournalRow[]) => void) | undefined;
 
 self.onmessage = (event: MessageEvent<ToWorker>) => {
   try {
@@ -43,7 +47,7 @@ function handle(message: ToWorker): FromWorker {
       return { type: "opened" };
     case "commit":
       if (commit === undefined) throw new Error("the journal is not open");
-      commit(message);
+      commit(JSON.parse(message.rows));
       return { type: "committed" };
     case "close":
       database?.close();
@@ -56,9 +60,11 @@ function handle(message: ToWorker): FromWorker {
 function prepareCommit(opened: Database) {
   const insertRequest = opened.prepare(insertInto("requests", REQUEST_COLUMNS));
   const insertAttempt = opened.prepare(insertInto("attempts", ATTEMPT_COLUMNS));
-  return opened.transaction((batch: Extract<ToWorker, { type: "commit" }>) => {
-    for (const cells of batch.requests) insertRequest.run(...cells);
-    for (const cells of batch.attempts) insertAttempt.run(...cells);
+  return opened.transaction((rows: readonly JournalRow[]) => {
+    for (const [request, attempts] of rows) {
+      insertRequest.run(...request);
+      for (const attempt of attempts) insertAttempt.run(...attempt);
+    }
   }).immediate;
 }
 

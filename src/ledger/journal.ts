@@ -1,7 +1,7 @@
 import { type GatewayError, GatewayFailure, gatewayError } from "../core/error.ts";
 import type { Journal, RequestRow } from "../engine/ports.ts";
-import { attemptCells, type Cell, requestCells } from "./journal-rows.ts";
-import type { FromWorker, ToWorker } from "./journal-worker.ts";
+import { attemptCells, requestCells } from "./journal-rows.ts";
+import type { FromWorker, JournalRow, ToWorker } from "./journal-worker.ts";
 
 /** Rows that wait for the disk; beyond it, new requests are refused until it has caught up. */
 export const MAX_WAITING_ROWS = 20_000;
@@ -10,6 +10,10 @@ const MAX_BATCH_ROWS = 2_000;
 /** How long an answer waits for a disk that fails, before it leaves and its row is written later. */
 const MAX_WAIT_MS = 2_000;
 const RETRY_MS = 250;
+/** Under load, the pause between two commits in which rows gather: a commit costs much more than a row in it. */
+const GATHER_MS = 1;
+/** A commit of this many rows means load. Below it each row is committed at once, and nobody waits. */
+const LOAD_ROWS = 4;
 
 interface Waiting {
   readonly row: RequestRow;
@@ -32,6 +36,8 @@ export class GroupJournal implements Journal {
   readonly #events: JournalEvents;
   #queue: Waiting[] = [];
   #committing: Waiting[] = [];
+  #lastRows = 0;
+  #gathering = false;
   #failing: GatewayError | undefined;
   #retry: ReturnType<typeof setTimeout> | undefined;
   #giveUp: ReturnType<typeof setTimeout> | undefined;
@@ -59,7 +65,7 @@ export class GroupJournal implements Journal {
   append(row: RequestRow): Promise<void> {
     const { promise, resolve } = Promise.withResolvers<void>();
     this.#queue.push({ row, durable: resolve });
-    if (this.#committing.length === 0) this.#commitNext();
+    if (this.#committing.length === 0) this.#commitSoon();
     else if (this.#failing !== undefined) this.#giveUp ??= setTimeout(() => this.#letGo(), MAX_WAIT_MS);
     return promise;
   }
@@ -74,7 +80,7 @@ export class GroupJournal implements Journal {
 
   /** Resolves when everything appended so far is durable, or when `timeoutMs` is over. Gives what is left unwritten. */
   async drain(timeoutMs: number): Promise<number> {
-    if (this.#committing.length > 0) {
+    if (this.#committing.length + this.#queue.length > 0) {
       const written = new Promise<void>((resolve) => this.#idle.push(resolve));
       await Promise.race([written, Bun.sleep(timeoutMs)]);
     }
@@ -86,6 +92,20 @@ export class GroupJournal implements Journal {
     clearTimeout(this.#giveUp);
     await ask(this.#worker, { type: "close" });
     this.#worker.terminate();
+  }
+
+  /** Commits what waits: at once, or under load after a moment in which more may join. */
+  #commitSoon(): void {
+    if (this.#gathering) return;
+    if (this.#lastRows < LOAD_ROWS || this.#queue.length === 0) {
+      this.#commitNext();
+      return;
+    }
+    this.#gathering = true;
+    setTimeout(() => {
+      this.#gathering = false;
+      this.#commitNext();
+    }, GATHER_MS);
   }
 
   #commitNext(): void {
@@ -100,13 +120,8 @@ export class GroupJournal implements Journal {
   }
 
   #send(): void {
-    const requests: Cell[][] = [];
-    const attempts: Cell[][] = [];
-    for (const { row } of this.#committing) {
-      requests.push(requestCells(row));
-      attempts.push(...attemptCells(row));
-    }
-    this.#worker.postMessage({ type: "commit", requests, attempts } satisfies ToWorker);
+    const rows = this.#committing.map(({ row }): JournalRow => [requestCells(row), attemptCells(row)]);
+    this.#worker.postMessage({ type: "commit", rows: JSON.stringify(rows) } satisfies ToWorker);
   }
 
   #answered(answer: FromWorker): void {
@@ -122,7 +137,9 @@ export class GroupJournal implements Journal {
       this.#events.recovered();
     }
     for (const { durable } of this.#committing) durable();
-    this.#commitNext();
+    this.#lastRows = this.#committing.length;
+    this.#committing = [];
+    this.#commitSoon();
   }
 
   #failed(reason: string): void {

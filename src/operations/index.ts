@@ -36,8 +36,6 @@ export const OPERATIONS = [
   databaseInfoOperation,
 ] as const satisfies readonly Operation[];
 
-export type OperationName = (typeof OPERATIONS)[number]["name"];
-
 export function findOperation(name: string): Operation | undefined {
   return OPERATIONS.find((operation) => operation.name === name);
 }

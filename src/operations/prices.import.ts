@@ -5,8 +5,6 @@ import type { PriceList, SkippedPrice } from "../pricing/listed-price.ts";
 import { importPriceList, readBuiltinList } from "../pricing/store-import.ts";
 import { defineOperation, must } from "./operation.ts";
 
-export { importBuiltinPrices } from "../pricing/store-import.ts";
-
 const MAX_LIST_CHARACTERS = 32 * 1024 * 1024;
 /** More are counted, not listed. */
 const MAX_SHOWN = 100;

@@ -34,7 +34,7 @@ export interface ImportOptions {
 }
 
 /** The `source` of a price that was set by hand. */
-export function isManual(price: Price): boolean {
+function isManual(price: Price): boolean {
   return price.source === "set" || price.source.startsWith("set by ");
 }
 

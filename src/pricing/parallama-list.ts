@@ -64,6 +64,8 @@ export type ParallamaEntry = z.input<typeof entryShape>;
 export interface ParallamaList {
   readonly source: string;
   readonly sourceVersion?: string;
+  /** Under which the figures are passed on, where they are another's work. Not read. */
+  readonly licence?: string;
   readonly generatedAt: string;
   readonly models: readonly ParallamaEntry[];
 }

@@ -3,7 +3,7 @@ const CARRIAGE_RETURN = 0x0d;
 const EMPTY = new Uint8Array(0);
 
 /** An event that is not complete after this many bytes is not an event; no provider sends a tenth of it. */
-export const MAX_FRAME_BYTES = 32 * 1024 * 1024;
+const MAX_FRAME_BYTES = 32 * 1024 * 1024;
 
 /**
  * Looks at one whole frame, its delimiter included, and returns what is to be handed on in its place: the same bytes,

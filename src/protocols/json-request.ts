@@ -3,9 +3,6 @@ import { isRecord, type JsonObject, readJsonObject, withFields } from "../core/j
 import { ok, type Result, refuse } from "../core/result.ts";
 import type { AnswerReader, InferenceRequest, ProtocolName } from "../engine/ports.ts";
 
-/** How deep a request body may be nested; generous for JSON schemas, far below what a parser recurses to. */
-export const DEFAULT_MAX_JSON_DEPTH = 128;
-
 /** What a protocol adds to the common reading of a JSON request. */
 export interface RequestForm {
   readonly protocol: ProtocolName;

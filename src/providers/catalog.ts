@@ -1,5 +1,6 @@
 import type { Clock } from "../core/clock.ts";
 import { type GatewayError, GatewayFailure, gatewayError, toGatewayError } from "../core/error.ts";
+import { canonicalModelName } from "../core/model-name.ts";
 import type { Catalog, CatalogModel, ListedModel, Provider, Target } from "../engine/ports.ts";
 
 /** A model that the operator, or the program's first start, has named. */
@@ -23,11 +24,6 @@ const STALE_MS = 60_000;
 const STALE_AT_HAND_MS = 2_000;
 /** An unknown name makes the providers be asked again, but not more often than this. */
 const UNKNOWN_PAUSE_MS = 2_000;
-
-/** `llama2` and `llama2:latest` are one model, everywhere. */
-export function canonicalModelName(name: string): string {
-  return name.endsWith(":latest") ? name.slice(0, -":latest".length) : name;
-}
 
 /**
  * Model names and who serves them: what was declared, then what each provider lists, in the order of the providers.

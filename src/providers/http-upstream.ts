@@ -54,19 +54,25 @@ export class HttpUpstream {
     try {
       response = await fetch(baseUrl + path, {
         method,
-        headers: { ...headers, ...this.#headers },
+        headers: this.#headersWith(headers),
         signal,
         redirect: "manual",
         // Time-outs are the engine's; Bun's own five minutes would cut a slow model off.
         timeout: false,
-        ...(body === undefined ? {} : { body }),
-        ...(unix === undefined ? {} : { unix }),
+        body,
+        unix,
       } as RequestInit);
     } catch (thrown) {
       throw new GatewayFailure(this.#failureOf(thrown), thrown);
     }
     this.#answeredAtMs = this.#options.nowMs();
     return replyOf(response);
+  }
+
+  /** What the caller may set, then what only the configuration may. */
+  #headersWith(callers: Readonly<Record<string, string>>): Readonly<Record<string, string>> {
+    for (const _ in callers) return { ...callers, ...this.#headers };
+    return this.#headers;
   }
 
   /** Asks for JSON outside an inference; anything but an object under status 200 is a failure. */
@@ -224,6 +230,9 @@ export function providerError(
       `The provider '${provider}' refused the gateway's account.`,
       details,
     );
+  }
+  if (status < 300) {
+    return gatewayError("provider_broken", `The provider '${provider}' answered ${status}, which is no answer to this.`);
   }
   if (status >= 300 && status < 400) {
     return gatewayError("provider_broken", `The provider '${provider}' redirected, which is not followed.`);

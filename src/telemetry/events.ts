@@ -33,29 +33,9 @@ export class Events implements RequestObserver {
 
   /** `access`: an inference has ended. */
   finished(row: RequestRow, principal: Principal): void {
-    this.#loggers.access.info("access", {
-      requestId: row.id,
-      method: "POST",
-      route: row.protocol,
-      status: row.status,
-      latencyMs: row.latencyMs,
-      account: row.accountId,
-      key: principal.keyId,
-      model: row.model,
-      error: row.error,
-      bytes: row.responseBytes,
-    });
-    this.#loggers.usage.info("usage", {
-      requestId: row.id,
-      account: row.accountId,
-      key: row.keyId,
-      model: row.model,
-      provider: row.attempts.at(-1)?.provider ?? null,
-      ...row.usage?.tokens,
-      source: row.usage?.source ?? null,
-      costUsd: usdText(row.costNanoUsd),
-      status: row.status,
-    });
+    const { access, usage } = this.#loggers;
+    if (access.enabled) access.info("access", accessFields(row, principal));
+    if (usage.enabled) usage.info("usage", usageFields(row));
   }
 
   /** `request.failed`: an inference ended with an error that an operator may want to know of. */
@@ -127,6 +107,35 @@ export class Events implements RequestObserver {
   unexpected(where: string, cause: unknown): void {
     this.#loggers.program.error("unexpected", { where, ...causeFields(cause) });
   }
+}
+
+function accessFields(row: RequestRow, principal: Principal): Record<string, unknown> {
+  return {
+    requestId: row.id,
+    method: "POST",
+    route: row.protocol,
+    status: row.status,
+    latencyMs: row.latencyMs,
+    account: row.accountId,
+    key: principal.keyId,
+    model: row.model,
+    error: row.error,
+    bytes: row.responseBytes,
+  };
+}
+
+function usageFields(row: RequestRow): Record<string, unknown> {
+  return {
+    requestId: row.id,
+    account: row.accountId,
+    key: row.keyId,
+    model: row.model,
+    provider: row.attempts.at(-1)?.provider ?? null,
+    ...row.usage?.tokens,
+    source: row.usage?.source ?? null,
+    costUsd: usdText(row.costNanoUsd),
+    status: row.status,
+  };
 }
 
 /**

@@ -6,9 +6,9 @@ import {
   type Logger,
   type LogLevel,
   reset,
-  type Sink,
+  type Sink, withFilter,
 } from "@logtape/logtape";
-import { fileSink, jsonLine, stdoutSink, textLine } from "./log-sinks.ts";
+import { type DirectLog, directLog, fileSink, jsonLine, stdoutSink, textLine } from "./log-sinks.ts";
 
 export interface LoggingOptions {
   readonly level: LogLevel;
@@ -24,15 +24,18 @@ export interface LoggingOptions {
 /** The loggers of the program, by what their lines are for. */
 export interface Loggers {
   /** A line for each HTTP request. */
-  readonly access: Logger;
+  readonly access: DirectLog;
   /** A line for each settled inference; goes to `usage.log` only. */
-  readonly usage: Logger;
+  readonly usage: DirectLog;
   /** What happens to the program itself. */
   readonly program: Logger;
   /** Writes out what is gathered. */
   flush(): void;
   close(): Promise<void>;
 }
+
+/** Levels at which a line of level info is shown. */
+const INFO_SHOWN: ReadonlySet<LogLevel> = new Set(["trace", "debug", "info"]);
 
 /**
  * Sets logging up. Called again on SIGHUP: the files are opened anew, so that a log rotated by somebody else is let go.
@@ -46,27 +49,22 @@ export async function openLogging(options: LoggingOptions): Promise<Loggers> {
   for (const name of files) {
     sinks[name] = fileSink(join(options.dir ?? "", `${name}.log`), options.maxBytes, options.backupCount);
   }
+  if (sinks["error"] !== undefined) sinks["error"] = withFilter(sinks["error"], "error");
   const withFile = (...names: string[]) => names.filter((name) => name in sinks);
+  const sinksOf = (name: string) => (sinks[name] === undefined ? [] : [sinks[name]]);
   const { level } = options;
   await configure({
     sinks,
     loggers: [
       { category: ["parallama"], lowestLevel: level, sinks: [] },
-      {
-        category: ["parallama", "access"],
-        lowestLevel: options.access ? level : "fatal",
-        sinks: ["stdout", ...withFile("api")],
-      },
-      { category: ["parallama", "usage"], lowestLevel: "info", sinks: withFile("usage") },
-      { category: ["parallama", "program"], lowestLevel: level, sinks: ["stdout"] },
-      { category: ["parallama", "program", "error"], lowestLevel: "error", sinks: withFile("error") },
+      { category: ["parallama", "program"], lowestLevel: level, sinks: ["stdout", ...withFile("error")] },
       { category: ["logtape", "meta"], lowestLevel: "error", sinks: ["stdout"] },
     ],
   });
   return {
-    access: getLogger(["parallama", "access"]),
-    usage: getLogger(["parallama", "usage"]),
-    program: getLogger(["parallama", "program", "error"]),
+    access: directLog("access", options.access && INFO_SHOWN.has(level) ? [stdout, ...sinksOf("api")] : []),
+    usage: directLog("usage", sinksOf("usage")),
+    program: getLogger(["parallama", "program"]),
     flush: () => stdout.flush(),
     async close() {
       stdout.flush();

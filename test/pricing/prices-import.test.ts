@@ -1,6 +1,7 @@
 import { expect, test } from "bun:test";
 import { runOperation } from "../../src/operations/operation.ts";
-import { importBuiltinPrices, importPricesOperation } from "../../src/operations/prices.import.ts";
+import { importPricesOperation } from "../../src/operations/prices.import.ts";
+import { importBuiltinPrices } from "../../src/pricing/store-import.ts";
 import { MemoryPriceBook } from "../../src/pricing/price-book.ts";
 import type { Db } from "../../src/storage/database.ts";
 import { addPrice, temporaryDatabase } from "./support.ts";

@@ -79,7 +79,7 @@ export function spawnWorker(options: LocalProcessOptions, onEvent: (event: Child
 }
 
 /** The settings that the worker is started with, defaults filled in. */
-export function workerSettings(options: LocalProcessOptions): WorkerSettings {
+function workerSettings(options: LocalProcessOptions): WorkerSettings {
   return {
     socketPath: options.socketPath,
     threads: options.threads ?? Math.max(1, availableParallelism() - 1),

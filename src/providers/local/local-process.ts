@@ -303,8 +303,3 @@ export class LocalProcess {
     }
   }
 }
-
-/** A supervised local model process; nothing is started before the first `ready` or `preload`. */
-export function createLocalProcess(options: LocalProcessOptions): LocalProcess {
-  return new LocalProcess(options);
-}

@@ -3,13 +3,12 @@ import { formatBytes, renderProgress } from "../../providers/local/pull/render-p
 import type { CliOutput } from "./cli-io.ts";
 
 const DEFAULT_COLUMNS = 80;
-const SHARE_STEP = 0.1;
 
 /** Shows a pull: one line that moves on a terminal; elsewhere a line for each phase and each tenth. */
 export class PullProgressView {
   readonly #output: CliOutput;
   #last: PullProgress | undefined;
-  #lastShare = 0;
+  #lastTenth = 0;
   #isLineOpen = false;
 
   constructor(output: CliOutput) {
@@ -26,9 +25,10 @@ export class PullProgressView {
     }
     const share = progress.totalBytes ? progress.receivedBytes / progress.totalBytes : 0;
     const isNew = progress.phase !== this.#last?.phase || progress.file !== this.#last.file;
-    if (!isNew && share - this.#lastShare < SHARE_STEP) return;
+    const tenth = Math.floor(share * 10);
+    if (!isNew && tenth <= this.#lastTenth) return;
     this.#last = progress;
-    this.#lastShare = share;
+    this.#lastTenth = tenth;
     this.#output.write(`${plainLine(progress, share)}\n`);
   }
 

@@ -79,7 +79,9 @@ async function download(
     });
     if (result.ok) return result.model;
     view.end();
-    if (result.error.kind !== "cancelled") throw new CliFailure(result.error.message);
+    const { kind, message } = result.error;
+    if (kind === "name_taken") throw new CliFailure(`${message} (--name <name>, or --force)`);
+    if (kind !== "cancelled") throw new CliFailure(message);
     throw new CliFailure("Stopped. What has been downloaded is kept; the same command continues there");
   } finally {
     view.end();

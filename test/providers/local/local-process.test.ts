@@ -3,7 +3,7 @@ import { createHash } from "node:crypto";
 import { existsSync, statSync, writeFileSync } from "node:fs";
 import { createServer } from "node:net";
 import { join } from "node:path";
-import { createLocalProcess, LocalProcessUnavailable } from "../../../src/providers/local/local-process.ts";
+import { LocalProcess, LocalProcessUnavailable } from "../../../src/providers/local/local-process.ts";
 import { demoModelPath } from "../../support/demo-model.ts";
 import { isAlive, patienceMs, temporaryDirectory, until, WorkerUnderTest } from "./support.ts";
 
@@ -92,7 +92,7 @@ describe("LocalProcess", () => {
     const report = join(directory.path, "env.json");
     writeFileSync(entry, `await Bun.write(${JSON.stringify(report)}, JSON.stringify(process.env));`);
     process.env.PARALLAMA_TEST_SECRET = createHash("sha256").update("secret").digest("hex");
-    const supervised = createLocalProcess({
+    const supervised = new LocalProcess({
       socketPath: join(directory.path, "s"),
       workerEntry: entry,
       env: { EXTRA: "yes" },
@@ -108,7 +108,7 @@ describe("LocalProcess", () => {
 
   test("one that cannot even be spawned is treated like a crash", async () => {
     const directory = temporaryDirectory();
-    const supervised = createLocalProcess({
+    const supervised = new LocalProcess({
       socketPath: join(directory.path, "s"),
       bunPath: join(directory.path, "no-bun"),
       restartDelay: { firstMs: 60_000, longestMs: 60_000 },
@@ -120,7 +120,7 @@ describe("LocalProcess", () => {
   });
 
   test("a socket path that the system cannot take is refused at once", () => {
-    expect(() => createLocalProcess({ socketPath: `/tmp/${"x".repeat(110)}` })).toThrow(
+    expect(() => new LocalProcess({ socketPath: `/tmp/${"x".repeat(110)}` })).toThrow(
       "longer than 107 bytes",
     );
   });
@@ -155,7 +155,7 @@ describe("a process that crashes again and again", () => {
     const workerEntry = join(directory.path, "entry.ts");
     writeFileSync(workerEntry, script);
     const delays: number[] = [];
-    const supervised = createLocalProcess({
+    const supervised = new LocalProcess({
       socketPath: join(directory.path, "s"),
       workerEntry,
       clock,

@@ -3,8 +3,7 @@ import { tmpdir } from "node:os";
 import { join } from "node:path";
 import OpenAI from "openai";
 import {
-  createLocalProcess,
-  type LocalProcess,
+  LocalProcess,
   type LocalProcessEvent,
   type LocalProcessOptions,
 } from "../../../src/providers/local/local-process.ts";
@@ -44,7 +43,7 @@ export class WorkerUnderTest {
 
   constructor(options: Partial<LocalProcessOptions> = {}) {
     this.socketPath = join(this.#directory.path, "local.sock");
-    this.process = createLocalProcess({
+    this.process = new LocalProcess({
       socketPath: this.socketPath,
       threads: 1,
       slots: 2,

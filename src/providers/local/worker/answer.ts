@@ -66,7 +66,7 @@ export function answerHead(shape: AnswerShape, model: string, nowMs: number): An
 }
 
 /** OpenAI's usage object. */
-export function usage(promptTokens: number, completionTokens: number): object {
+function usage(promptTokens: number, completionTokens: number): object {
   return {
     prompt_tokens: promptTokens,
     completion_tokens: completionTokens,

@@ -25,7 +25,7 @@ export type RequestedSampling = Partial<Sampling>;
  * `topK` and `minP` cut only the far tail, as llama.cpp's own server does: small quantised models
  * put enough weight there to derail an answer at temperature 1.
  */
-export const openAiLikeSampling = {
+const openAiLikeSampling = {
   temperature: 1,
   topP: 1,
   topK: 40,

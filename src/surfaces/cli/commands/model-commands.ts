@@ -151,9 +151,10 @@ async function deleteFiles(session: Session, removed: OperationOutput<"models.re
   const lines: string[] = [];
   for (const file of localFiles(removed)) {
     // A file in the models directory is listed under its own name, which is no other model.
+    const isListing = (id: number | null, name: string) => id === null && file === `${name}.gguf`;
     const users = models.filter(
-      ({ id, targets }) =>
-        id !== null && targets.some(({ provider, model }) => provider === "local" && model === file),
+      ({ id, name, targets }) =>
+        !isListing(id, name) && targets.some(({ provider, model }) => provider === "local" && model === file),
     );
     if (users.length > 0) {
       lines.push(`Kept ${file}: ${users.map(({ name }) => `'${name}'`).join(", ")} needs it`);

@@ -131,7 +131,7 @@ function renderPrices(prices: readonly Price[], style: Style): string {
     showUsd(price.cacheWrite, "-"),
     showUsd(price.reasoning, "-"),
     showUsd(price.perRequest),
-    showTime(price.effectiveFrom).slice(0, "2026-12-31".length),
+    showTime(price.effectiveFrom),
     price.source,
   ]);
   return renderTable(COLUMNS, rows, style);

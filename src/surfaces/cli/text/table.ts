@@ -11,7 +11,7 @@ export interface Column {
 }
 
 /** What an empty table says. */
-export const NO_DATA = "No data available";
+const NO_DATA = "No data available";
 
 const GAP = "  ";
 /** Columns are not cut below this while another one is wider. */

@@ -1,0 +1,111 @@
+import { afterAll, beforeAll, describe, expect, test } from "bun:test";
+import { asksForUsage, seesNoUsage } from "./hidden-usage.ts";
+import type { Split } from "../../support/bytes.ts";
+import { knownTokens } from "../../support/fixtures.ts";
+import { replay } from "../../support/replay.ts";
+import {
+  bucketsOf,
+  call,
+  costByPrice,
+  modelsOf,
+  providerOf,
+  type Relay,
+  relayedFixtures,
+  startRelay,
+  writtenRows,
+} from "./relay-setup.ts";
+
+const answered = relayedFixtures(({ status }) => status === 200);
+const SPLITS: readonly Split[] = ["as-is", "one-piece", "every-byte", "inside-utf8", { seed: 7 }];
+
+let relay: Relay;
+beforeAll(async () => {
+  relay = await startRelay(modelsOf(answered.map(({ request }) => request.body)));
+});
+afterAll(async () => {
+  await relay[Symbol.asyncDispose]();
+});
+
+describe("an answer as the fixtures have it", () => {
+  for (const one of answered) {
+    for (const split of one.stream ? SPLITS : (["as-is"] as const)) {
+      test(`${one.id}, cut ${JSON.stringify(split)}, comes through unchanged and is written down`, async () => {
+        const { upstream, gateway } = relay;
+        upstream.reply("*", replay(one, { split }));
+        const hidden = one.protocol.startsWith("openai-") && one.stream && !asksForUsage(one.request.body);
+        const got = await call(gateway, {
+          path: one.request.path,
+          body: one.request.bytes,
+          headers: one.request.headers,
+          ...(hidden ? {} : { wholeBytes: one.body.length }),
+        });
+        const asked = await upstream.next();
+
+        expect(got.status).toBe(one.expect.error === undefined || one.stream ? 200 : 502);
+        expect(Buffer.from(got.body)).toEqual(Buffer.from(hidden ? seesNoUsage(one.body) : one.body));
+        expect(got.headers.get("content-type")).toBe(one.headers["content-type"] ?? "missing in the fixture");
+
+        const row = got.rows[0];
+        expect(got.rows.length).toBe(1);
+        expect(row).toMatchObject({
+          protocol: one.protocol,
+          stream: one.stream ? 1 : 0,
+          status: one.expect.error === undefined ? 200 : 502,
+          error: one.expect.error === undefined ? null : "provider_rejected",
+          provider: providerOf(one.protocol),
+          provider_status: 200,
+          provider_request_id: one.headers["x-request-id"] ?? one.headers["request-id"] ?? null,
+          request_bytes: one.request.bytes.length,
+          response_bytes: got.body.length,
+          first_byte_ms: expect.any(Number),
+        });
+        expect(asked.header("host")).toBe(new URL(upstream.url).host);
+        if (row === undefined) return;
+        const { usage, subCharges, error } = one.expect;
+        if (usage === null || error !== undefined) {
+          expect(row.usage_source).toBe("estimated");
+          expect(BigInt(row.cost_nano_usd)).toBe(costByPrice(bucketsOf(row)));
+          return;
+        }
+        expect(row.usage_source).toBe("provider");
+        expect(bucketsOf(row)).toEqual(knownTokens(usage));
+        const parts = (subCharges ?? []).map((part) => knownTokens(part.usage));
+        expect(BigInt(row.cost_nano_usd)).toBe(costByPrice(knownTokens(usage), parts));
+      });
+    }
+  }
+});
+
+describe("the request on its way to the provider", () => {
+  for (const one of answered) {
+    test(`${one.id}: the caller's bytes, the gateway's credentials`, async () => {
+      const { upstream, gateway } = relay;
+      upstream.reply("*", replay(one));
+      await call(gateway, { path: one.request.path, body: one.request.bytes, headers: one.request.headers });
+      const asked = await upstream.next();
+      const mustAsk = one.protocol.startsWith("openai-") && one.stream && !asksForUsage(one.request.body);
+      if (mustAsk) {
+        expect(asked.json()).toEqual({ ...Object(one.request.body), stream_options: { include_usage: true } });
+      } else {
+        expect(asked.text()).toBe(Buffer.from(one.request.bytes).toString());
+      }
+      expect(asked.target).toBe(one.request.path);
+      const anthropic = providerOf(one.protocol) === "up-anthropic";
+      expect([asked.header("authorization"), asked.header("x-api-key")]).toEqual(
+        anthropic ? [undefined, "upstream-key"] : ["Bearer upstream-key", undefined],
+      );
+      expect(asked.header("accept-encoding")).toBe("identity");
+      for (const name of ["anthropic-version", "anthropic-beta"]) {
+        expect([name, asked.header(name)]).toEqual([name, one.request.headers[name]]);
+      }
+      expect(JSON.stringify(asked.headers)).not.toContain(gateway.userKey);
+    });
+  }
+});
+
+test("every request has exactly one row, and the rows tell what was seen", async () => {
+  const { gateway } = relay;
+  const ids = gateway.rows.map(({ id }) => id);
+  expect(new Set(ids).size).toBe(ids.length);
+  for (const id of ids) expect(writtenRows(gateway, id).length).toBe(1);
+});
