@@ -320,6 +320,8 @@ function factsOf(parts: Parts): ProgramFacts {
     modelsDir: parts.config.local.modelsDir,
     configuration: () => redactedConfig(parts.config),
     canonicalModel: (name) => parts.catalog.canonical(name),
+    knowsModel: (name) => parts.catalog.knows(name),
+    providers: () => parts.catalog.providers().map((provider) => provider.name),
     async models() {
       await parts.catalog.refresh(2_000);
       return parts.catalog.all().map(({ id, name, aliases, targets, unavailable }) => ({

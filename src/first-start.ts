@@ -19,31 +19,35 @@ const FIRST_USER = "me";
 
 /**
  * Fills a new database, in one transaction: the administrators' account, the documented models 1 and 2, the
- * demonstration model, the list of prices; in development mode also an administrator's key and a first user with one.
- * Does nothing, and gives nothing, on every later start.
+ * demonstration model, the list of prices. In development mode, while there is no account but the administrators', also
+ * an administrator's key and a first user with one. Gives "filled" for a new database without keys, and nothing where
+ * nothing was to do.
  */
 export async function fillNewDatabase(
   db: Db,
   options: { clock: Clock; random: RandomBytes; withKeys: boolean },
 ): Promise<FirstKeys | "filled" | undefined> {
   return await db.transaction().execute(async (trx) => {
-    const filled = await trx
-      .selectFrom("settings")
-      .select("value")
-      .where("name", "=", "filled")
-      .executeTakeFirst();
-    if (filled !== undefined) return undefined;
+    const filled = await trx.selectFrom("settings").select("value").where("name", "=", "filled").executeTakeFirst();
     const nowMs = options.clock.now();
-    await seedModels(trx, nowMs);
-    await seedPrices(trx, nowMs);
-    const admin = must(await createAccount(trx, { handle: ADMIN_HANDLE, name: "Administrators", nowMs }));
-    await trx
-      .insertInto("settings")
-      .values({ name: "filled", value: new Date(nowMs).toISOString() })
-      .execute();
-    await audit(trx, nowMs, "database.fill", `account:${admin.id}`);
-    return options.withKeys ? await firstKeys(trx, admin.id, nowMs, options.random) : "filled";
+    if (filled === undefined) await fill(trx, nowMs);
+    if (options.withKeys && (await isWithoutUsers(trx))) return await firstKeys(trx, nowMs, options.random);
+    return filled === undefined ? "filled" : undefined;
   });
+}
+
+async function fill(db: Db, nowMs: number): Promise<void> {
+  await seedModels(db, nowMs);
+  await seedPrices(db, nowMs);
+  const admin = must(await createAccount(db, { handle: ADMIN_HANDLE, name: "Administrators", nowMs }));
+  await db.insertInto("settings").values({ name: "filled", value: new Date(nowMs).toISOString() }).execute();
+  await audit(db, nowMs, "database.fill", `account:${admin.id}`);
+}
+
+async function isWithoutUsers(db: Db): Promise<boolean> {
+  const user = await db.selectFrom("accounts").select("id").where("handle", "!=", ADMIN_HANDLE).executeTakeFirst();
+  const key = await db.selectFrom("keys").select("id").executeTakeFirst();
+  return user === undefined && key === undefined;
 }
 
 /** Ids 1 and 2 are documented; whoever allows a key the models [1, 2] means these. */
@@ -89,7 +93,12 @@ async function seedPrices(db: Db, nowMs: number): Promise<void> {
   await importBuiltinPrices(db, nowMs);
 }
 
-async function firstKeys(db: Db, adminId: number, nowMs: number, random: RandomBytes): Promise<FirstKeys> {
+async function firstKeys(db: Db, nowMs: number, random: RandomBytes): Promise<FirstKeys> {
+  const { id: adminId } = await db
+    .selectFrom("accounts")
+    .select("id")
+    .where("handle", "=", ADMIN_HANDLE)
+    .executeTakeFirstOrThrow();
   const user = must(await createAccount(db, { handle: FIRST_USER, nowMs }));
   const common = { nowMs, name: "made by the first start" };
   const admin = await createKey(db, { ...common, accountId: adminId, prefix: "ak", role: "admin" }, random);

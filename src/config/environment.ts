@@ -13,6 +13,8 @@ export interface EnvironmentVariable {
 /** Every variable that is read, besides those that the configuration names in references. Earlier ones win. */
 export const ENVIRONMENT_VARIABLES: readonly EnvironmentVariable[] = [
   { name: "PARALLAMA_CONFIG", key: null, description: "Path of the configuration file." },
+  { name: "PARALLAMA_URL", key: null, description: "The server that commands ask (`--url`)." },
+  { name: "PARALLAMA_ADMIN_KEY", key: null, description: "The administrator's key for `PARALLAMA_URL`." },
   { name: "PARALLAMA_HOST", key: ["server", "host"], description: "Address to bind." },
   { name: "PARALLAMA_PORT", key: ["server", "port"], description: "Port to bind." },
   { name: "PARALLAMA_DATA_DIR", key: ["data_dir"], description: "Directory of everything that is kept." },

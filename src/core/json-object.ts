@@ -65,6 +65,18 @@ export function withFields(object: JsonObject, fields: Readonly<Record<string, u
   return splice(object.bytes, edits);
 }
 
+/** The object's bytes without one top-level field and its comma, everything else as it came. */
+export function withoutField({ bytes, spans }: JsonObject, name: string): Uint8Array {
+  const span = spans.get(name);
+  if (span === undefined) return bytes;
+  const names = [...spans.keys()];
+  const before = spans.get(names[names.indexOf(name) - 1] ?? "");
+  const start = before?.[1] ?? bytes.indexOf(OPEN_BRACE) + 1;
+  // The first field takes the comma after it along, any other the one before.
+  const end = before === undefined && spans.size > 1 ? bytes.indexOf(COMMA, span[1]) + 1 : span[1];
+  return splice(bytes, [{ start, end, bytes: new Uint8Array(0) }]);
+}
+
 export function isRecord(value: unknown): value is Record<string, unknown> {
   return typeof value === "object" && value !== null && !Array.isArray(value);
 }

@@ -43,7 +43,12 @@ export function tokenCounts(parts: MaybeCounts): TokenCounts {
   return counts;
 }
 
-/** A whole number of tokens as a provider reported it; anything else (negative, fraction, text) is unknown. */
+/** More tokens than any answer has: a count beyond it is a fault, and would be charged. */
+const MAX_TOKENS = 1_000_000_000;
+
+/** A whole number of tokens as a provider reported it; anything else (negative, fraction, text, absurd) is unknown. */
 export function reportedCount(value: unknown): number | undefined {
-  return typeof value === "number" && Number.isSafeInteger(value) && value >= 0 ? value : undefined;
+  return typeof value === "number" && Number.isInteger(value) && value >= 0 && value <= MAX_TOKENS
+    ? value
+    : undefined;
 }

@@ -9,14 +9,21 @@ const BYTES_PER_TOKEN = 4;
 /**
  * What an answer used. The provider's own counts where it gave them. Where it gave none (it does not count, or the
  * answer was cut short), what was delivered: counted, if every piece is a token, else estimated from the text.
+ * `promptTokens`: what the provider said of the prompt before it answered.
  */
-export function usageOf(request: InferenceRequest, target: Target, facts: AnswerFacts): Usage {
+export function usageOf(
+  request: InferenceRequest,
+  target: Target,
+  facts: AnswerFacts,
+  promptTokens?: number,
+): Usage {
   const reported = facts.usage;
   if (reported !== undefined && isWhole(reported.tokens, facts)) return reported;
-  const counted = target.provider.tokenPerPiece && reported?.tokens.input !== undefined;
+  const knownInput = reported?.tokens.input || promptTokens;
+  const counted = target.provider.tokenPerPiece && knownInput !== undefined;
   const seen = target.provider.tokenPerPiece ? facts.textPieces : estimateOutput(facts);
   const tokens = tokenCounts({
-    input: reported?.tokens.input || Math.ceil(request.promptBytes() / BYTES_PER_TOKEN),
+    input: knownInput || Math.ceil(request.promptBytes() / BYTES_PER_TOKEN),
     cacheRead: reported?.tokens.cacheRead,
     cacheWrite: reported?.tokens.cacheWrite,
     output: Math.max(seen, reported?.tokens.output ?? 0),

@@ -108,6 +108,8 @@ export interface ProviderReply {
   readonly status: number;
   readonly headers: Headers;
   readonly body: ReadableStream<Uint8Array> | null;
+  /** Tokens of the prompt, where the provider says so before its answer. */
+  readonly promptTokens?: number;
   /** The whole body at once; bounded. */
   bytes(): Promise<Uint8Array>;
 }

@@ -104,21 +104,22 @@ async function* pieces(
     let received: Uint8Array | undefined = first;
     while (received !== undefined) {
       const piece = reader.piece(received);
+      // Counted before the settlement, which writes the count down.
+      if (piece.length > 0) scope.delivered(piece.length);
       if (reader.ended) {
         await settle(stream);
         under.ending();
       }
-      if (piece.length > 0) {
-        scope.delivered(piece.length);
-        yield piece;
-      }
+      if (piece.length > 0) yield piece;
       received = (await source.read()).value;
       if (!reader.ended) under.alive();
     }
     const rest = reader.rest();
-    const last = await finishStream(stream);
-    if (rest.length > 0) yield rest;
-    if (last !== undefined) yield last;
+    if (rest.length > 0) scope.delivered(rest.length);
+    const broken = await finishStream(stream);
+    // What is left of a broken answer is half an event: the caller's parser would take the error for its other half.
+    const last = broken ?? rest;
+    if (last.length > 0) yield last;
   } catch (thrown) {
     const last = await failStream(stream, thrown);
     if (last !== undefined) yield last;
@@ -132,7 +133,7 @@ function settle({ request, scope, under, reader }: Stream): Promise<void> {
   const facts = reader.facts();
   return scope.finish(
     facts.error === undefined ? 200 : 502,
-    usageOf(request, under.target, facts),
+    usageOf(request, under.target, facts, under.reply.promptTokens),
     facts.error,
   );
 }
@@ -157,8 +158,15 @@ async function failStream(stream: Stream, thrown: unknown): Promise<Uint8Array |
 async function broken(stream: Stream, error: GatewayError, cause?: unknown): Promise<Uint8Array> {
   const { call, protocol, request, scope, under, reader } = stream;
   const status = error.kind === "client_closed" ? 499 : 502;
-  await scope.finish(status, usageOf(request, under.target, reader.facts()), error, cause);
-  return protocol.encodeStreamError(error, call.requestId);
+  const event = protocol.encodeStreamError(error, call.requestId);
+  scope.delivered(event.length);
+  await scope.finish(
+    status,
+    usageOf(request, under.target, reader.facts(), under.reply.promptTokens),
+    error,
+    cause,
+  );
+  return event;
 }
 
 /** Every way out comes through here. If nothing has settled yet, the caller has gone. */
@@ -167,7 +175,11 @@ async function leaveStream(stream: Stream): Promise<void> {
   under.done();
   under.cancel();
   if (!scope.finished)
-    await scope.finish(499, usageOf(request, under.target, reader.facts()), clientClosed());
+    await scope.finish(
+      499,
+      usageOf(request, under.target, reader.facts(), under.reply.promptTokens),
+      clientClosed(),
+    );
   call.ended();
 }
 

@@ -91,9 +91,18 @@ export function attemptCells(row: RequestRow): Cell[][] {
   ]);
 }
 
-/** JSON has no integers beyond 2^53: such an amount goes as text, which a strict INTEGER column takes exactly. */
-function moneyCell(amount: bigint): Cell {
-  return amount <= Number.MAX_SAFE_INTEGER && amount >= Number.MIN_SAFE_INTEGER ? Number(amount) : amount.toString();
+/** The most that a column holds: nine billion dollars. Only a provider that reports nonsense can cost more. */
+const MAX_NANO_USD = 2n ** 63n - 1n;
+
+/**
+ * JSON has no integers beyond 2^53: such an amount goes as text, which a strict INTEGER column takes exactly. One that
+ * no column can hold would keep its whole batch, and with it all later rows, from ever being written.
+ */
+function moneyCell(cost: bigint): Cell {
+  const amount = cost > MAX_NANO_USD ? MAX_NANO_USD : cost;
+  return amount <= Number.MAX_SAFE_INTEGER && amount >= Number.MIN_SAFE_INTEGER
+    ? Number(amount)
+    : amount.toString();
 }
 
 function usageCells(usage: Usage | undefined): Cell[] {

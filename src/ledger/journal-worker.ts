@@ -7,7 +7,7 @@ import { ATTEMPT_COLUMNS, type Cell, REQUEST_COLUMNS } from "./journal-rows.ts";
 declare const self: Worker;
 
 export type ToWorker =
-  | { readonly type: "open"; readonly path: string }
+  | { readonly type: "open"; readonly path: string; readonly busyTimeoutMs: number }
   /** `rows` is the JSON of a list of `JournalRow`: a string crosses threads much cheaper than what it says. */
   | { readonly type: "commit"; readonly rows: string }
   | { readonly type: "close" };
@@ -20,9 +20,6 @@ export type FromWorker =
   | { readonly type: "committed" }
   | { readonly type: "failed"; readonly reason: string }
   | { readonly type: "closed" };
-
-/** An administrative transaction may hold the file for a moment; the journal waits for it here. */
-const BUSY_TIMEOUT_MS = 5_000;
 
 let database: Database | undefined;
 let commit: ((rows: readonly JournalRow[]) => void) | undefined;
@@ -42,7 +39,7 @@ self.onmessage = (event: MessageEvent<ToWorker>) => {
 function handle(message: ToWorker): FromWorker {
   switch (message.type) {
     case "open":
-      database = openSqlite(message.path, { create: false, busyTimeoutMs: BUSY_TIMEOUT_MS });
+      database = openSqlite(message.path, { create: false, busyTimeoutMs: message.busyTimeoutMs });
       commit = prepareCommit(database);
       return { type: "opened" };
     case "commit":

@@ -3,13 +3,25 @@ import type { Journal, RequestRow } from "../engine/ports.ts";
 import { attemptCells, requestCells } from "./journal-rows.ts";
 import type { FromWorker, JournalRow, ToWorker } from "./journal-worker.ts";
 
-/** Rows that wait for the disk; beyond it, new requests are refused until it has caught up. */
-export const MAX_WAITING_ROWS = 20_000;
+/** The journal's bounds. Tests set smaller ones. */
+export interface JournalBounds {
+  /** Rows that wait for the disk; beyond it, new requests are refused until it has caught up. */
+  readonly maxWaitingRows: number;
+  /** How long an answer waits for a disk that fails or hangs, before it leaves and its row is written later. */
+  readonly maxWaitMs: number;
+  readonly retryMs: number;
+  /** How long a commit waits for an administrative transaction that holds the file. */
+  readonly busyTimeoutMs: number;
+}
+
+const BOUNDS: JournalBounds = {
+  maxWaitingRows: 20_000,
+  maxWaitMs: 2_000,
+  retryMs: 250,
+  busyTimeoutMs: 5_000,
+};
 /** The most rows in one transaction. */
 const MAX_BATCH_ROWS = 2_000;
-/** How long an answer waits for a disk that fails, before it leaves and its row is written later. */
-const MAX_WAIT_MS = 2_000;
-const RETRY_MS = 250;
 /** Under load, the pause between two commits in which rows gather: a commit costs much more than a row in it. */
 const GATHER_MS = 1;
 /** A commit of this many rows means load. Below it each row is committed at once, and nobody waits. */
@@ -28,12 +40,13 @@ export interface JournalEvents {
 
 /**
  * Writes finished requests down, in groups: everything that came while one commit ran goes into the next. The commits
- * run in a thread of their own (journal-worker.ts). A batch that fails is kept and tried again until it is written;
- * until then nothing new begins (`refusal`).
+ * run in a thread of their own (journal-worker.ts). A batch that fails, or hangs, is kept and tried again until it is
+ * written; until then nothing new begins (`refusal`).
  */
 export class GroupJournal implements Journal {
   readonly #worker: Worker;
   readonly #events: JournalEvents;
+  readonly #bounds: JournalBounds;
   #queue: Waiting[] = [];
   #committing: Waiting[] = [];
   #lastRows = 0;
@@ -43,36 +56,38 @@ export class GroupJournal implements Journal {
   #giveUp: ReturnType<typeof setTimeout> | undefined;
   #idle: (() => void)[] = [];
 
-  private constructor(worker: Worker, events: JournalEvents) {
+  private constructor(worker: Worker, events: JournalEvents, bounds: JournalBounds) {
     this.#worker = worker;
     this.#events = events;
+    this.#bounds = bounds;
     worker.onmessage = (event: MessageEvent<FromWorker>) => this.#answered(event.data);
   }
 
   /** Opens the journal of a database whose tables exist. */
-  static async open(path: string, events: JournalEvents): Promise<GroupJournal> {
+  static async open(path: string, events: JournalEvents, bounds = BOUNDS): Promise<GroupJournal> {
     const worker = new Worker(new URL("./journal-worker.ts", import.meta.url).href);
-    const opened = await ask(worker, { type: "open", path });
+    const { busyTimeoutMs } = bounds;
+    const opened = await ask(worker, { type: "open", path, busyTimeoutMs }, ["opened", "failed"]);
     if (opened.type === "failed") {
       worker.terminate();
       throw new GatewayFailure(
         gatewayError("storage_unavailable", `The journal cannot be opened: ${opened.reason}`),
       );
     }
-    return new GroupJournal(worker, events);
+    return new GroupJournal(worker, events, bounds);
   }
 
   append(row: RequestRow): Promise<void> {
     const { promise, resolve } = Promise.withResolvers<void>();
     this.#queue.push({ row, durable: resolve });
     if (this.#committing.length === 0) this.#commitSoon();
-    else if (this.#failing !== undefined) this.#giveUp ??= setTimeout(() => this.#letGo(), MAX_WAIT_MS);
+    else this.#boundWaiting();
     return promise;
   }
 
   refusal(): GatewayError | undefined {
     if (this.#failing !== undefined) return this.#failing;
-    if (this.#queue.length < MAX_WAITING_ROWS) return undefined;
+    if (this.#queue.length < this.#bounds.maxWaitingRows) return undefined;
     return gatewayError("overloaded", "Too many finished requests wait for the disk.", {
       retryAfterMs: 1_000,
     });
@@ -90,7 +105,7 @@ export class GroupJournal implements Journal {
   async close(): Promise<void> {
     clearTimeout(this.#retry);
     clearTimeout(this.#giveUp);
-    await ask(this.#worker, { type: "close" });
+    await ask(this.#worker, { type: "close" }, ["closed"]);
     this.#worker.terminate();
   }
 
@@ -122,6 +137,7 @@ export class GroupJournal implements Journal {
   #send(): void {
     const rows = this.#committing.map(({ row }): JournalRow => [requestCells(row), attemptCells(row)]);
     this.#worker.postMessage({ type: "commit", rows: JSON.stringify(rows) } satisfies ToWorker);
+    this.#boundWaiting();
   }
 
   #answered(answer: FromWorker): void {
@@ -130,10 +146,10 @@ export class GroupJournal implements Journal {
   }
 
   #committed(): void {
+    clearTimeout(this.#giveUp);
+    this.#giveUp = undefined;
     if (this.#failing !== undefined) {
       this.#failing = undefined;
-      clearTimeout(this.#giveUp);
-      this.#giveUp = undefined;
       this.#events.recovered();
     }
     for (const { durable } of this.#committing) durable();
@@ -143,25 +159,35 @@ export class GroupJournal implements Journal {
   }
 
   #failed(reason: string): void {
-    if (this.#failing === undefined) {
-      const text = "Usage cannot be written down at the moment, so no request is accepted.";
-      this.#failing = gatewayError("storage_unavailable", text, { retryAfterMs: 5_000 });
-      this.#events.failing(reason);
-    }
-    this.#giveUp ??= setTimeout(() => this.#letGo(), MAX_WAIT_MS);
-    this.#retry = setTimeout(() => this.#send(), RETRY_MS);
+    this.#latch(reason);
+    this.#retry = setTimeout(() => this.#send(), this.#bounds.retryMs);
   }
 
-  /** Lets the answers go that wait for a failing disk. Their rows stay. */
+  #latch(reason: string): void {
+    if (this.#failing !== undefined) return;
+    const text = "Usage cannot be written down at the moment, so no request is accepted.";
+    this.#failing = gatewayError("storage_unavailable", text, { retryAfterMs: 5_000 });
+    this.#events.failing(reason);
+  }
+
+  #boundWaiting(): void {
+    this.#giveUp ??= setTimeout(() => this.#letGo(), this.#bounds.maxWaitMs);
+  }
+
+  /** Lets the answers go that wait for a disk that fails or hangs. Their rows stay. */
   #letGo(): void {
     this.#giveUp = undefined;
+    this.#latch(`the database has not answered for ${this.#bounds.maxWaitMs} ms`);
     for (const { durable } of [...this.#committing, ...this.#queue]) durable();
   }
 }
 
-function ask(worker: Worker, message: ToWorker): Promise<FromWorker> {
+/** Says something and waits for one of its `answers`; what else comes first belongs to something said before. */
+function ask(worker: Worker, message: ToWorker, answers: FromWorker["type"][]): Promise<FromWorker> {
   return new Promise((resolve, reject) => {
-    worker.onmessage = (event: MessageEvent<FromWorker>) => resolve(event.data);
+    worker.onmessage = ({ data }: MessageEvent<FromWorker>) => {
+      if (answers.includes(data.type)) resolve(data);
+    };
     worker.onerror = (event) => reject(new Error(`the journal's thread failed: ${event.message}`));
     worker.postMessage(message);
   });

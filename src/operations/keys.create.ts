@@ -21,7 +21,11 @@ export const createKeyOperation = defineOperation({
       .describe("Absent or empty: every model"),
     expiresAt: time.nullable().default(null),
   }),
-  output: z.object({ key: keyShape, secret: z.string() }),
+  output: z.object({
+    key: keyShape,
+    secret: z.string(),
+    unknownModels: z.array(z.string()).describe("Allowed models that nobody offers now; perhaps a slip"),
+  }),
   async run({ db, clock, random, program }, input) {
     const account = must(await findAccount(db, input.username));
     if (account.state === "closed") {
@@ -47,7 +51,11 @@ export const createKeyOperation = defineOperation({
       random,
     );
     return {
-      output: { key: showKey(key, clock.now()), secret },
+      output: {
+        key: showKey(key, clock.now()),
+        secret,
+        unknownModels: key.allowedModels?.filter((model) => !program.knowsModel(model)) ?? [],
+      },
       target: `key:${key.id}`,
       detail: {
         account: account.id,

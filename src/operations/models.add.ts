@@ -22,6 +22,15 @@ export const addModelOperation = defineOperation({
   async run({ db, clock, program }, input) {
     const name = program.canonicalModel(input.name);
     const target = { provider: input.provider, model: input.model };
+    const providers = program.providers();
+    if (!providers.includes(input.provider)) {
+      const text = `There is no provider '${input.provider}'. Those that are configured: ${providers.join(", ")}`;
+      throw new GatewayFailure(gatewayError("bad_request", text, { param: "provider" }));
+    }
+    const taken = input.aliases.find((alias) => program.knowsModel(alias) && program.canonicalModel(alias) !== name);
+    if (taken !== undefined) {
+      throw new GatewayFailure(gatewayError("conflict", `'${taken}' already names another model`, { param: "aliases" }));
+    }
     const existing = await db.selectFrom("models").selectAll().where("name", "=", name).executeTakeFirst();
     const detail = { name, ...target };
     if (existing === undefined) {
@@ -45,7 +54,11 @@ export const addModelOperation = defineOperation({
     );
     await db
       .updateTable("models")
-      .set({ targets: JSON.stringify([target, ...others]), state: "active" })
+      .set({
+        targets: JSON.stringify([target, ...others]),
+        aliases: JSON.stringify([...new Set([...JSON.parse(existing.aliases), ...input.aliases])]),
+        state: "active",
+      })
       .where("id", "=", existing.id)
       .execute();
     return { output: { id: existing.id, name }, target: `model:${existing.id}`, detail };

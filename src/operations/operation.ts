@@ -26,6 +26,10 @@ export interface ProgramFacts {
   models(): Promise<readonly ModelFacts[]>;
   /** The canonical public name of a model, for storing. */
   canonicalModel(name: string): string;
+  /** Whether a name or alias means a model that is known now. */
+  knowsModel(name: string): boolean;
+  /** Names of all providers that are configured. */
+  providers(): readonly string[];
 }
 
 export interface ModelFacts {
@@ -45,9 +49,13 @@ export interface Outcome<Output> {
 }
 
 /** One administrative act, declared once: HTTP route, command, documentation and audit come from this. */
-export interface Operation<Input extends z.ZodType = z.ZodType, Output extends z.ZodType = z.ZodType> {
+export interface Operation<
+  Input extends z.ZodType = z.ZodType,
+  Output extends z.ZodType = z.ZodType,
+  Name extends string = string,
+> {
   /** Noun and verb: `accounts.create`. */
-  readonly name: string;
+  readonly name: Name;
   readonly summary: string;
   /** A changing operation runs in a transaction and leaves an audit row. */
   readonly changes: boolean;
@@ -57,9 +65,9 @@ export interface Operation<Input extends z.ZodType = z.ZodType, Output extends z
   run(context: OperationContext, input: z.output<Input>): Promise<Outcome<z.output<Output>>>;
 }
 
-export function defineOperation<Input extends z.ZodType, Output extends z.ZodType>(
-  operation: Operation<Input, Output>,
-): Operation<Input, Output> {
+export function defineOperation<Input extends z.ZodType, Output extends z.ZodType, const Name extends string>(
+  operation: Operation<Input, Output, Name>,
+): Operation<Input, Output, Name> {
   return operation;
 }
 

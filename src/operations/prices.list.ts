@@ -5,7 +5,8 @@ import { priceShape, showPrice } from "./price-shape.ts";
 
 export const listPricesOperation = defineOperation({
   name: "prices.list",
-  summary: "Lists prices, newest first: those in force, or with `all` the earlier and coming ones too.",
+  summary:
+    "Lists the prices in force: those set here and those of the configured providers. `provider` shows another provider's, `all` every price there is, earlier and coming ones too.",
   changes: false,
   stale: [],
   input: z.strictObject({
@@ -14,7 +15,8 @@ export const listPricesOperation = defineOperation({
     all: z.boolean().default(false),
   }),
   output: z.object({ prices: z.array(priceShape) }),
-  async run({ db, clock }, input) {
+  async run({ db, clock, program }, input) {
+    const configured = program.providers();
     const rows = await db
       .selectFrom("prices")
       .selectAll()
@@ -26,7 +28,9 @@ export const listPricesOperation = defineOperation({
       .orderBy("id", "desc")
       .execute();
     const seen = new Set<string>();
+    const asked = input.all || input.provider !== undefined || input.model !== undefined;
     const shown = rows.filter((row) => {
+      if (!asked && row.provider !== null && !configured.includes(row.provider)) return false;
       const key = `${row.provider ?? ""}\n${row.model}`;
       if (!input.all && seen.has(key)) return false;
       seen.add(key);

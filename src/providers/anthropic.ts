@@ -2,12 +2,13 @@ import type { ListedModel } from "../engine/ports.ts";
 import { type ProviderKind, recordsIn } from "./http-provider.ts";
 
 /** The version of the API that is asked for where the caller names none: https://docs.anthropic.com/en/api/versioning */
-export const DEFAULT_ANTHROPIC_VERSION = "2023-06-01";
+const DEFAULT_VERSION = "2023-06-01";
 
 /** Anthropic's API. The base URL is without `/v1`, as the official clients have it. */
 export const ANTHROPIC: ProviderKind = {
   paths: { "anthropic-messages": "/v1/messages" },
   listPath: "/v1/models?limit=1000",
+  defaultHeaders: { "anthropic-version": DEFAULT_VERSION },
   readListing: (body) => recordsIn(body, "data").flatMap(listedModel),
 };
 

@@ -78,6 +78,10 @@ export class ModelCatalog implements Catalog {
     return this.#index.get(canonicalModelName(name))?.name ?? canonicalModelName(name);
   }
 
+  knows(name: string): boolean {
+    return this.#index.has(canonicalModelName(name));
+  }
+
   /** Asks the providers whose list is older than `maxAgeMs`, all at once; what fails keeps its last list. */
   async refresh(maxAgeMs: number): Promise<void> {
     this.#refreshing ??= this.#ask(maxAgeMs).finally(() => {

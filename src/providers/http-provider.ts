@@ -29,6 +29,8 @@ export interface ProviderKind {
   readonly paths: Partial<Record<ProtocolName, string>>;
   /** Where it lists its models. */
   readonly listPath: string;
+  /** Headers that it demands, with the values for callers that send none. */
+  readonly defaultHeaders?: Readonly<Record<string, string>>;
   readListing(body: Readonly<Record<string, unknown>>): readonly ListedModel[];
 }
 
@@ -49,7 +51,8 @@ export class HttpProvider implements Provider {
     this.#kind = kind;
     this.#settings = settings;
     const { name, baseUrl, headers, timeouts, nowMs } = settings;
-    this.upstream = new HttpUpstream({ provider: name, baseUrl, headers, timeouts, nowMs });
+    const { defaultHeaders = {} } = kind;
+    this.upstream = new HttpUpstream({ provider: name, baseUrl, headers, defaultHeaders, timeouts, nowMs });
   }
 
   speaks(protocol: ProtocolName): boolean {

@@ -14,6 +14,8 @@ export interface UpstreamOptions {
   readonly baseUrl: string;
   /** Sent with every request: credentials, and what the configuration adds. Bound to `baseUrl`'s origin. */
   readonly headers: Readonly<Record<string, string>>;
+  /** Sent where the caller's own headers say nothing of the name. */
+  readonly defaultHeaders?: Readonly<Record<string, string>>;
   readonly timeouts: ProviderTimeouts;
   /** Connect through this Unix socket instead. */
   readonly unixSocket?: () => Promise<string>;
@@ -27,6 +29,7 @@ export interface UpstreamOptions {
 export class HttpUpstream {
   readonly #options: UpstreamOptions;
   readonly #headers: Readonly<Record<string, string>>;
+  readonly #headersAlone: Readonly<Record<string, string>>;
   #answeredAtMs = Number.NEGATIVE_INFINITY;
 
   constructor(options: UpstreamOptions) {
@@ -38,6 +41,7 @@ export class HttpUpstream {
       "user-agent": "parallama",
       ...options.headers,
     };
+    this.#headersAlone = { ...options.defaultHeaders, ...this.#headers };
   }
 
   async send(
@@ -69,10 +73,10 @@ export class HttpUpstream {
     return replyOf(response);
   }
 
-  /** What the caller may set, then what only the configuration may. */
+  /** What the caller may set, or its default; then what only the configuration may. */
   #headersWith(callers: Readonly<Record<string, string>>): Readonly<Record<string, string>> {
-    for (const _ in callers) return { ...callers, ...this.#headers };
-    return this.#headers;
+    for (const _ in callers) return { ...this.#options.defaultHeaders, ...callers, ...this.#headers };
+    return this.#headersAlone;
   }
 
   /** Asks for JSON outside an inference; anything but an object under status 200 is a failure. */

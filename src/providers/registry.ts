@@ -1,5 +1,5 @@
 import type { Provider, ProviderTimeouts } from "../engine/ports.ts";
-import { ANTHROPIC, DEFAULT_ANTHROPIC_VERSION } from "./anthropic.ts";
+import { ANTHROPIC } from "./anthropic.ts";
 import { HttpProvider, type ProviderKind } from "./http-provider.ts";
 import type { LocalProcess } from "./local/local-process.ts";
 import { LocalProvider } from "./local/local-provider.ts";
@@ -44,11 +44,6 @@ export function createProvider(
 }
 
 function credentials({ type, apiKey }: ProviderDeclaration): Record<string, string> {
-  if (type === "anthropic") {
-    return {
-      "anthropic-version": DEFAULT_ANTHROPIC_VERSION,
-      ...(apiKey === null ? {} : { "x-api-key": apiKey }),
-    };
-  }
-  return apiKey === null ? {} : { authorization: `Bearer ${apiKey}` };
+  if (apiKey === null) return {};
+  return type === "anthropic" ? { "x-api-key": apiKey } : { authorization: `Bearer ${apiKey}` };
 }

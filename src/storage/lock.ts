@@ -7,6 +7,9 @@ export interface DatabaseLock {
   release(): void;
 }
 
+/** A connection that nobody refers to is closed by the garbage collector, which would give the lock away. */
+const held = new Set<Database>();
+
 /**
  * Takes the lock of a database file, or gives `undefined` when another process holds it. The lock is an SQLite lock on a
  * file of its own, because the operating system takes it back when its holder dies, however it dies.
@@ -25,8 +28,10 @@ export function takeLock(databasePath: string): DatabaseLock | undefined {
     if (isBusy(thrown)) return undefined;
     throw thrown;
   }
+  held.add(database);
   return {
     release() {
+      held.delete(database);
       database.close();
     },
   };

@@ -13,18 +13,26 @@ export function openSqlite(path: string, options: { create: boolean; busyTimeout
     safeIntegers: true,
     strict: true,
   });
-  if (isNew) chmodSync(path, 0o600);
-  database.run(`pragma busy_timeout = ${options.busyTimeoutMs}`);
+  try {
+    if (isNew) chmodSync(path, 0o600);
+    setUp(database, options.busyTimeoutMs);
+  } catch (thrown) {
+    database.close();
+    throw thrown;
+  }
+  return database;
+}
+
+function setUp(database: Database, busyTimeoutMs: number): void {
+  database.run(`pragma busy_timeout = ${busyTimeoutMs}`);
   database.run("pragma journal_mode = wal");
   database.run("pragma synchronous = full");
   database.run("pragma foreign_keys = on");
   const synchronous = database.query("pragma synchronous").values()[0]?.[0];
   const journalMode = database.query("pragma journal_mode").values()[0]?.[0];
   if (synchronous !== 2n || journalMode !== "wal") {
-    database.close();
     throw new Error(`SQLite does not give the durability asked for (${synchronous}, ${journalMode})`);
   }
-  return database;
 }
 
 /**

@@ -7,7 +7,12 @@ import { readSources, type Source, walk } from "./repository.ts";
 const ENTRIES: ReadonlySet<string> = new Set(["src/main.ts"]);
 
 /** Exports that only tests import. */
-const FOR_TESTS: Record<string, string> = {};
+const FOR_TESTS: Record<string, string> = {
+  "src/engine/meter.ts: priceUsage": "the arithmetic of a charge, tested apart from where prices come from",
+  "src/operations/index.ts: OPERATIONS": "tests walk all operations",
+  "src/surfaces/cli/operation-client.ts: COMMAND_SOCKET":
+    "the command line starts without loading the server, whose own constant a test compares with this one",
+};
 
 let sources: Source[];
 beforeAll(async () => {
@@ -48,8 +53,12 @@ function unused(concerns: (item: Exported, source: Source) => boolean): string[]
     );
 }
 
-const TYPES: ReadonlySet<SyntaxKind> = new Set([SyntaxKind.InterfaceDeclaration, SyntaxKind.TypeAliasDeclaration]);
-const DECLARATION = /^export\s+(?:default\s+|declare\s+|abstract\s+|async\s+)*(?:function\*?|class|const|let|interface|type|enum)\s+(\w+)/;
+const TYPES: ReadonlySet<SyntaxKind> = new Set([
+  SyntaxKind.InterfaceDeclaration,
+  SyntaxKind.TypeAliasDeclaration,
+]);
+const DECLARATION =
+  /^export\s+(?:default\s+|declare\s+|abstract\s+|async\s+)*(?:function\*?|class|const|let|interface|type|enum)\s+(\w+)/;
 
 function exportsOf(source: Source): Exported[] {
   const items: Exported[] = [];
@@ -67,7 +76,9 @@ function reExports(text: string): Exported[] {
   return names.flatMap((part) => {
     const words = part.trim().split(/\s+as\s+/);
     const name = (words.at(-1) ?? "").replace(/^type\s+/, "");
-    return name === "" ? [] : [{ name, isType: /^export\s+type|^type\s/.test(text) || part.trim().startsWith("type ") }];
+    return name === ""
+      ? []
+      : [{ name, isType: /^export\s+type|^type\s/.test(text) || part.trim().startsWith("type ") }];
   });
 }
 

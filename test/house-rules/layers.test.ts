@@ -7,7 +7,18 @@ import { readSources, type Source, under, walk } from "./repository.ts";
 const LAYERS: readonly (readonly string[])[] = [
   ["main.ts", "app.ts", "serve.ts", "first-start.ts", "welcome.ts", "offer-model.ts", "surfaces"],
   ["operations"],
-  ["protocols", "providers", "limits", "ledger", "accounts", "pricing", "billing", "storage", "telemetry", "config"],
+  [
+    "protocols",
+    "providers",
+    "limits",
+    "ledger",
+    "accounts",
+    "pricing",
+    "billing",
+    "storage",
+    "telemetry",
+    "config",
+  ],
   ["engine"],
   ["core"],
 ];
@@ -122,5 +133,7 @@ function mayImport(from: string, to: string): boolean {
   const other = partOf(to);
   const down = layerOf(to) - layerOf(from);
   if (down > 0 || part === other || (down === 0 && layerOf(from) === 0)) return true;
-  return down === 0 && BETWEEN_SIBLINGS.some(([importer, imported]) => importer === part && imported === other);
+  return (
+    down === 0 && BETWEEN_SIBLINGS.some(([importer, imported]) => importer === part && imported === other)
+  );
 }

@@ -5,8 +5,10 @@ import { expectOnly } from "./exceptions.ts";
 import { repositoryFiles } from "./repository.ts";
 
 test("every file of an operation is in the list of operations, under its own name", () => {
-  const named = repositoryFiles().flatMap((path) => /^src\/operations\/([a-z]+\.[a-z]+)\.ts$/.exec(path)?.[1] ?? []);
-  expect(OPERATIONS.map((operation) => operation.name).sort()).toEqual(named.sort());
+  const named = repositoryFiles().flatMap(
+    (path) => /^src\/operations\/([a-z]+\.[a-z]+)\.ts$/.exec(path)?.[1] ?? [],
+  );
+  expect(OPERATIONS.map((operation): string => operation.name).sort()).toEqual(named.sort());
 });
 
 describe.each(OPERATIONS.map((operation) => [operation.name, operation] as const))("%s", (_, operation) => {
@@ -29,7 +31,18 @@ describe.each(OPERATIONS.map((operation) => [operation.name, operation] as const
 });
 
 /** Inputs whose names say it all. */
-const PLAIN = new Set(["name", "email", "role", "model", "provider", "all", "replace", "aliases", "origin", "latest"]);
+const PLAIN = new Set([
+  "name",
+  "email",
+  "role",
+  "model",
+  "provider",
+  "all",
+  "replace",
+  "aliases",
+  "origin",
+  "latest",
+]);
 
 const UNDESCRIBED: Record<string, string> = {
   "accounts.create: username": "the name that is being given; its form is in the refusal",

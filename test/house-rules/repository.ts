@@ -8,11 +8,16 @@ export const ROOT = fileURLToPath(new URL("../..", import.meta.url)).replace(/\/
 
 /** Every file that is committed or is about to be: what git tracks, and what it would not ignore. Paths from the root. */
 export function repositoryFiles(): string[] {
-  const listed = Bun.spawnSync(["git", "ls-files", "--cached", "--others", "--exclude-standard", "--deduplicate"], {
-    cwd: ROOT,
-  });
+  const listed = Bun.spawnSync(
+    ["git", "ls-files", "--cached", "--others", "--exclude-standard", "--deduplicate"],
+    {
+      cwd: ROOT,
+    },
+  );
   if (!listed.success) throw new Error(`git ls-files failed: ${listed.stderr.toString()}`);
-  const removed = Bun.spawnSync(["git", "ls-files", "--deleted"], { cwd: ROOT }).stdout.toString().split("\n");
+  const removed = Bun.spawnSync(["git", "ls-files", "--deleted"], { cwd: ROOT })
+    .stdout.toString()
+    .split("\n");
   const gone = new Set(removed);
   return listed.stdout
     .toString()
@@ -135,7 +140,13 @@ function namesOf(declaration: string): string[] {
   if (braces === undefined || /\*|^import\s+(?:type\s+)?\w+\s*,/.test(before)) return ["*"];
   return braces
     .split(",")
-    .map((part) => part.trim().replace(/^type\s+/, "").split(/\s+as\s+/)[0] ?? "")
+    .map(
+      (part) =>
+        part
+          .trim()
+          .replace(/^type\s+/, "")
+          .split(/\s+as\s+/)[0] ?? "",
+    )
     .filter((name) => name !== "");
 }
 
@@ -154,6 +165,7 @@ function functionName(node: Node): string | undefined {
   const named = "name" in node && node.name !== undefined ? (node.name as Node) : undefined;
   if (named !== undefined) return named.getText();
   const { parent } = node;
-  if (parent.kind === SyntaxKind.VariableDeclaration && "name" in parent) return (parent.name as Node).getText();
+  if (parent.kind === SyntaxKind.VariableDeclaration && "name" in parent)
+    return (parent.name as Node).getText();
   return node.kind === SyntaxKind.Constructor ? "constructor" : "(arrow)";
 }

@@ -7,7 +7,9 @@ const MAX_FUNCTION_LINES = 70;
 
 const LONG_FILES: Record<string, string> = {};
 
-const LONG_FUNCTIONS: Record<string, string> = {};
+const LONG_FUNCTIONS: Record<string, string> = {
+  "src/app.ts: createApp": "the composition root: a list of the parts in the order of their making",
+};
 
 let sources: Source[];
 beforeAll(async () => {

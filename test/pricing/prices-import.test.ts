@@ -23,6 +23,8 @@ async function run(db: Db, input: Record<string, unknown>, nowMs = NOW) {
     configuration: () => ({}),
     models: async () => [],
     canonicalModel: (name: string) => name,
+    knowsModel: () => false,
+    providers: () => [],
   };
   const clock = { now: () => nowMs, monotonicMs: () => 0 };
   const context = { db, clock, random: () => new Uint8Array(), program };

@@ -133,7 +133,7 @@ def train(args, config, batches, held):
     started, step, done, recent, log = time.time(), first, 0.0, [], []
     while done < 1:
         # How far along: by steps, or by the clock where the machine is slower than hoped.
-        done = max(step / args.steps, (time.time() - started) / 60 / args.minutes)
+        done = max((step + 1) / args.steps, (time.time() - started) / 60 / args.minutes)
         rows, length, chat_share = next(shape for end, *shape in STAGES if done < end or end == 1)
         rates = np.array(args.rates, np.float32) * share_of_rate(step, done)
         batch = batches.draw(rows, length, chat_share)

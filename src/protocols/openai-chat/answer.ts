@@ -1,10 +1,13 @@
 import { gatewayError } from "../../core/error.ts";
-import { isRecord } from "../../core/json-object.ts";
+import { isRecord, readJsonObject, withoutField } from "../../core/json-object.ts";
 import { JsonAnswerReader, NOTHING, parseJson } from "../answer-reader.ts";
 import { concat } from "../frames.ts";
 import { openAiUsage } from "../openai/usage.ts";
 import { sseData } from "../sse.ts";
 
+/** How deep a chunk may be nested to be looked into; none goes a tenth as deep. */
+const MAX_CHUNK_DEPTH = 128;
+const USAGE = Buffer.from('"usage"');
 const USAGE_NULL = Buffer.from(',"usage":null');
 
 /**
@@ -89,7 +92,16 @@ function withoutUsage(frame: Uint8Array, chunk: Readonly<Record<string, unknown>
   if (usage === undefined) return frame;
   if (isRecord(usage) && Array.isArray(choices) && choices.length === 0) return NOTHING;
   if (usage !== null) return frame;
-  // Inside a JSON string the quotes would be escaped, so these bytes can only be the field itself.
-  const at = Buffer.from(frame.buffer, frame.byteOffset, frame.byteLength).indexOf(USAGE_NULL);
-  return at < 0 ? frame : concat([frame.subarray(0, at), frame.subarray(at + USAGE_NULL.length)]);
+  const bytes = Buffer.from(frame.buffer, frame.byteOffset, frame.byteLength);
+  const name = bytes.indexOf(USAGE);
+  // Inside a JSON string the quotes would be escaped, so where the name stands once it is the field's own.
+  const usual = bytes.indexOf(USAGE_NULL);
+  if (usual === name - 1 && bytes.lastIndexOf(USAGE) === name) {
+    return concat([frame.subarray(0, usual), frame.subarray(usual + USAGE_NULL.length)]);
+  }
+  const start = bytes.indexOf("{");
+  const end = bytes.lastIndexOf("}") + 1;
+  const object = readJsonObject(frame.subarray(start, end), MAX_CHUNK_DEPTH);
+  if (!object.ok) return frame;
+  return concat([frame.subarray(0, start), withoutField(object.value, "usage"), frame.subarray(end)]);
 }

@@ -1,7 +1,6 @@
 import { open } from "node:fs/promises";
 import { GgufError, GgufReader } from "./gguf-reader.ts";
 
-
 /** What a model's file says about itself. */
 export interface GgufSummary {
   readonly version: number;

@@ -13,6 +13,7 @@ import type {
 import { HttpUpstream, providerError } from "../http-upstream.ts";
 import { type LocalProcess, LocalProcessUnavailable } from "./local-process.ts";
 import { modelPathHeaders } from "./model-path-header.ts";
+import { promptTokensOf } from "./prompt-tokens-header.ts";
 import { readPullReceipt } from "./pull/index.ts";
 
 /** The model that ships with the project. */
@@ -112,13 +113,16 @@ export class LocalProvider implements Provider {
     return found?.file;
   }
 
-  send(request: ProviderRequest): Promise<ProviderReply> {
+  async send(request: ProviderRequest): Promise<ProviderReply> {
     const path = this.pathOf(request.model);
     if (path === undefined) {
       throw new GatewayFailure(gatewayError("not_configured", "The model's file is not there any more."));
     }
     const headers = { ...request.headers, ...modelPathHeaders(path) };
-    return this.#upstream.send("POST", PATHS[request.protocol] ?? "", request.body, headers, request.signal);
+    const { body, protocol, signal } = request;
+    const reply = await this.#upstream.send("POST", PATHS[protocol] ?? "", body, headers, signal);
+    const promptTokens = promptTokensOf(reply.headers);
+    return promptTokens === undefined ? reply : { ...reply, promptTokens };
   }
 
   readError(status: number, body: Uint8Array, headers: Headers) {

@@ -33,8 +33,9 @@ const STATEMENTS = [
     created_at_ms integer not null
   ) strict, without rowid`,
   "create index key_secrets_by_key on key_secrets (key_id)",
+  // Never the id of a model that was removed: somebody may still mean that one.
   `create table models (
-    id integer primary key,
+    id integer primary key autoincrement,
     name text not null unique,
     aliases text not null,
     targets text not null,

@@ -32,15 +32,23 @@ const NOBODY: Principal = {
   allowedModels: new Set(),
 };
 
+/** Answers HTTP requests. */
+export interface Router {
+  fetch(request: Request, server?: unknown): Response | Promise<Response>;
+  readonly routes: readonly { readonly method: string; readonly path: string }[];
+}
+
 /** Every HTTP route of the product. */
-export function createRouter(ports: RouterPorts): Hono {
+export function createRouter(ports: RouterPorts): Router {
   const app = new Hono();
   const route = (method: "GET" | "POST", path: string, shape: RouteShape, access: Access, handler: Handler) =>
     app.on(method, path, (context) => serve(ports, { path, shape, access, handler }, context));
 
+  const inferences = new Map<string, InferenceHandler>();
   for (const { path, protocol } of ports.inferenceRoutes) {
     const handle = inferenceRoute(ports.inference, protocol, path);
-    app.post(path, (context) => handle(context.req.raw, () => withoutIdleTimeout(context)));
+    inferences.set(path, handle);
+    app.post(path, (context) => handle(context.req.raw, () => withoutIdleTimeout(context.req.raw, context.env)));
   }
   const askOllamaHealth = ollamaHealth(ports.health);
   route("GET", "/health", "gateway", "open", async () => healthResponse(await gatewayHealth(ports.health)));
@@ -70,13 +78,29 @@ export function createRouter(ports: RouterPorts): Hono {
     ports.inference.unexpected("http", thrown);
     return errorResponse(shapeOf(context.req.path), toGatewayError(thrown), ports.inference.newRequestId());
   });
-  return app;
+  return {
+    routes: app.routes,
+    fetch(request, server) {
+      // The routes that everything waits for are found by one look-up; Hono finds them too, and all others.
+      const inference = request.method === "POST" ? inferences.get(pathOf(request.url)) : undefined;
+      if (inference !== undefined) return inference(request, () => withoutIdleTimeout(request, server));
+      return app.fetch(request, server as Record<string, unknown>);
+    },
+  };
 }
 
 /** Bun closes a connection that is silent for a while, which a waiting one may be. */
-function withoutIdleTimeout(context: Context): void {
-  const server = context.env as Bun.Server<undefined> | undefined;
-  server?.timeout?.(context.req.raw, 0);
+function withoutIdleTimeout(request: Request, server: unknown): void {
+  (server as Bun.Server<undefined> | undefined)?.timeout?.(request, 0);
+}
+
+type InferenceHandler = ReturnType<typeof inferenceRoute>;
+
+/** The path of an absolute URL, without parsing the rest of it. */
+function pathOf(url: string): string {
+  const start = url.indexOf("/", url.indexOf("//") + 2);
+  const end = url.indexOf("?", start);
+  return end < 0 ? url.slice(start) : url.slice(start, end);
 }
 
 interface Route {

@@ -27,28 +27,24 @@ describe("LocalProcess", () => {
     expect(worker.process.status()).toMatchObject({ state: "ready", restarts: 0 });
   });
 
-  const noModel = existsSync(demoModelPath()) ? "" : ` (skipped: ${demoModelPath()} is not there)`;
-  test.skipIf(noModel !== "")(
-    `comes back after kill -9, and serves and preloads again${noModel}`,
-    async () => {
-      worker = new WorkerUnderTest();
-      const { process: supervised } = worker;
-      await supervised.preload([demoModelPath()]);
-      const { pid } = supervised.status();
-      if (pid === undefined) throw new Error("it does not run");
-      process.kill(pid, "SIGKILL");
-      await until("the crash to be noticed", () => supervised.status().state !== "ready" || undefined);
-      await supervised.ready();
-      expect((await worker.request("/v1/chat/completions", question)).status).toBe(200);
-      expect(supervised.status().pid).not.toBe(pid);
-      expect(supervised.status()).toMatchObject({ restarts: 1, lastExit: { signal: "SIGKILL" } });
-      await until(
-        "the preload after the restart",
-        async () => (await supervised.health())?.models.length === 1,
-      );
-      expect(worker.events.filter((event) => event.event === "model-loaded")).toHaveLength(2);
-    },
-  );
+  test("comes back after kill -9, and serves and preloads again", async () => {
+    worker = new WorkerUnderTest();
+    const { process: supervised } = worker;
+    await supervised.preload([demoModelPath()]);
+    const { pid } = supervised.status();
+    if (pid === undefined) throw new Error("it does not run");
+    process.kill(pid, "SIGKILL");
+    await until("the crash to be noticed", () => supervised.status().state !== "ready" || undefined);
+    await supervised.ready();
+    expect((await worker.request("/v1/chat/completions", question)).status).toBe(200);
+    expect(supervised.status().pid).not.toBe(pid);
+    expect(supervised.status()).toMatchObject({ restarts: 1, lastExit: { signal: "SIGKILL" } });
+    await until(
+      "the preload after the restart",
+      async () => (await supervised.health())?.models.length === 1,
+    );
+    expect(worker.events.filter((event) => event.event === "model-loaded")).toHaveLength(2);
+  });
 
   test("replaces a stale socket, and removes its own when stopped", async () => {
     worker = new WorkerUnderTest();

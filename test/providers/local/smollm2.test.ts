@@ -1,15 +1,15 @@
 import { afterAll, beforeAll, describe, expect, setDefaultTimeout, test } from "bun:test";
 import { readGgufSummary } from "../../../src/providers/local/gguf.ts";
+import { smolLm2Path, smolLm2SkipReason } from "../../support/smollm2.ts";
 import { patienceMs, WorkerUnderTest } from "./support.ts";
 
 setDefaultTimeout(patienceMs);
 
-/** A larger, instructed model: what it says can be judged. PARALLAMA_TEST_SMOLLM2 names its GGUF file. */
+/** A larger, instructed model: what it says can be judged. */
 
-const path = process.env.PARALLAMA_TEST_SMOLLM2 ?? "";
-const reason = path === "" ? " (skipped: PARALLAMA_TEST_SMOLLM2 does not name its GGUF file)" : "";
+const path = smolLm2Path;
 
-describe.skipIf(path === "")(`SmolLM2-135M-Instruct${reason}`, () => {
+describe.skipIf(smolLm2SkipReason !== undefined)("SmolLM2-135M-Instruct", () => {
   let worker: WorkerUnderTest;
   beforeAll(async () => {
     worker = new WorkerUnderTest({ contextTokens: 512 });

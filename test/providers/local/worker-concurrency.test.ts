@@ -1,5 +1,4 @@
 import { afterAll, beforeAll, describe, expect, setDefaultTimeout, test } from "bun:test";
-import { existsSync } from "node:fs";
 import type OpenAI from "openai";
 import { demoModelPath } from "../../support/demo-model.ts";
 import { patienceMs, until, WorkerUnderTest } from "./support.ts";
@@ -8,10 +7,7 @@ setDefaultTimeout(patienceMs);
 
 /** Slots, queue and cancellation of the worker process, with a real model. */
 
-const skipped = !existsSync(demoModelPath());
-const title = `local model worker${skipped ? ` (skipped: ${demoModelPath()} is not there)` : ""}`;
-
-describe.skipIf(skipped)(title, () => {
+describe("local model worker", () => {
   let worker: WorkerUnderTest;
   let client: OpenAI;
 

@@ -1,14 +1,10 @@
 import { afterAll, beforeAll, describe, expect, setDefaultTimeout, test } from "bun:test";
-import { existsSync } from "node:fs";
 import { demoModelPath } from "../../support/demo-model.ts";
 import { patienceMs, WorkerUnderTest } from "./support.ts";
 
 setDefaultTimeout(patienceMs);
 
 /** Requests that the worker must refuse, each with the field it names. */
-
-const skipped = !existsSync(demoModelPath());
-const title = `what the local model worker refuses${skipped ? ` (skipped: ${demoModelPath()} is not there)` : ""}`;
 
 const message = { role: "user", content: "Hello" };
 const chat = { model: "m", messages: [message], max_tokens: 1 };
@@ -83,7 +79,8 @@ const badChats: readonly Case[] = [
     schema({ type: "object", properties: { a: {} }, required: ["b"] }),
     "response_format",
   ],
-  ["an unknown argument", { ...chat, temprature: 1 }, "temprature"],
+  ["a voice", { ...chat, audio: { voice: "x", format: "wav" } }, "audio"],
+  ["a search", { ...chat, web_search_options: {} }, "web_search_options"],
   [
     "a message beyond the context",
     { ...chat, messages: [{ ...message, content: "word ".repeat(9000) }] },
@@ -117,7 +114,7 @@ const badEmbeddings: readonly Case[] = [
   ["dimensions", { model: "m", input: "x", dimensions: 8 }, "dimensions"],
 ];
 
-describe.skipIf(skipped)(title, () => {
+describe("what the local model worker refuses", () => {
   let worker: WorkerUnderTest;
   beforeAll(async () => {
     worker = new WorkerUnderTest({ contextTokens: 128 });

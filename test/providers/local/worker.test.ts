@@ -1,5 +1,5 @@
 import { afterAll, beforeAll, describe, expect, setDefaultTimeout, test } from "bun:test";
-import { existsSync, writeFileSync } from "node:fs";
+import { writeFileSync } from "node:fs";
 import { join } from "node:path";
 import type OpenAI from "openai";
 import { modelPathHeaders } from "../../../src/providers/local/model-path-header.ts";
@@ -10,10 +10,7 @@ setDefaultTimeout(patienceMs);
 
 /** The protocol of the worker process, spoken by the official client against a real model. */
 
-const skipped = !existsSync(demoModelPath());
-const title = `local model worker${skipped ? ` (skipped: ${demoModelPath()} is not there)` : ""}`;
-
-describe.skipIf(skipped)(title, () => {
+describe("local model worker", () => {
   let worker: WorkerUnderTest;
   let client: OpenAI;
 

@@ -28,7 +28,7 @@ export interface Streamed extends Spoken {
   /** The provider's own error event. */
   errorEvent(message: string): Uint8Array;
   /** Reads the streamed answer with the official client and gives its text. */
-  read(url: string, key: string): Promise<string>;
+  read(url: string, key: string, onText?: () => void): Promise<string>;
 }
 
 const MESSAGES = [{ role: "user", content: "Say hello." }];
@@ -85,14 +85,17 @@ export const STREAMED: readonly Streamed[] = [
       chatChunk({}, "stop"),
       { ...chatChunk({}), choices: [], usage: OPENAI_USAGE },
     ]),
-    async read(url, key) {
+    async read(url, key, onText) {
       let text = "";
       const answer = await openAiClient(url, key).chat.completions.create({
         model: "gpt-test",
         stream: true,
         messages: [{ role: "user", content: "Say hello." }],
       });
-      for await (const chunk of answer) text += chunk.choices[0]?.delta.content ?? "";
+      for await (const chunk of answer) {
+        text += chunk.choices[0]?.delta.content ?? "";
+        if (text !== "") onText?.();
+      }
       return text;
     },
   },
@@ -111,14 +114,17 @@ export const STREAMED: readonly Streamed[] = [
       completionChunk("", "stop"),
       { ...completionChunk(""), choices: [], usage: OPENAI_USAGE },
     ]),
-    async read(url, key) {
+    async read(url, key, onText) {
       let text = "";
       const answer = await openAiClient(url, key).completions.create({
         model: "gpt-test",
         prompt: "Say hello.",
         stream: true,
       });
-      for await (const chunk of answer) text += chunk.choices[0]?.text ?? "";
+      for await (const chunk of answer) {
+        text += chunk.choices[0]?.text ?? "";
+        if (text !== "") onText?.();
+      }
       return text;
     },
   },
@@ -170,7 +176,7 @@ export const STREAMED: readonly Streamed[] = [
       utf8(
         `event: error\ndata: ${JSON.stringify({ type: "error", error: { type: "overloaded_error", message } })}\n\n`,
       ),
-    async read(url, key) {
+    async read(url, key, onText) {
       let text = "";
       const answer = await anthropicClient(url, key).messages.create({
         model: "claude-test",
@@ -180,6 +186,7 @@ export const STREAMED: readonly Streamed[] = [
       });
       for await (const event of answer) {
         if (event.type === "content_block_delta" && event.delta.type === "text_delta") text += event.delta.text;
+        if (text !== "") onText?.();
       }
       return text;
     },
@@ -210,14 +217,17 @@ export const STREAMED: readonly Streamed[] = [
         ...OLLAMA_COUNTS,
       },
     ]),
-    async read(url, key) {
+    async read(url, key, onText) {
       let text = "";
       const answer = await ollamaClient(url, key).chat({
         model: "llama-test",
         stream: true,
         messages: [{ role: "user", content: "Say hello." }],
       });
-      for await (const part of answer) text += part.message.content;
+      for await (const part of answer) {
+        text += part.message.content;
+        if (text !== "") onText?.();
+      }
       return text;
     },
   },
@@ -235,14 +245,17 @@ export const STREAMED: readonly Streamed[] = [
       { model: "llama-test", created_at: AT, response: "lo", done: false },
       { model: "llama-test", created_at: AT, response: "", done: true, ...OLLAMA_COUNTS },
     ]),
-    async read(url, key) {
+    async read(url, key, onText) {
       let text = "";
       const answer = await ollamaClient(url, key).generate({
         model: "llama-test",
         prompt: "Say hello.",
         stream: true,
       });
-      for await (const part of answer) text += part.response;
+      for await (const part of answer) {
+        text += part.response;
+        if (text !== "") onText?.();
+      }
       return text;
     },
   },

@@ -181,17 +181,16 @@ export interface Sending {
   readonly headers?: Readonly<Record<string, string>>;
   /** So many bytes are the whole answer: the database is read when they are there, before the answer has ended. */
   readonly wholeBytes?: number;
+  /** Told of each arrival, with the bytes that have come so far. */
+  readonly arrived?: (bytes: number) => void;
 }
 
 /** Calls the gateway as the first user, and looks into the database as soon as the answer is complete. */
 export async function call(gateway: TestGateway, sending: Sending): Promise<Received> {
+  const { "x-api-key": _, ...headers } = sending.headers ?? {};
   const response = await fetch(gateway.url + sending.path, {
     method: "POST",
-    headers: {
-      "content-type": "application/json",
-      ...sending.headers,
-      authorization: `Bearer ${gateway.userKey}`,
-    },
+    headers: { "content-type": "application/json", ...headers, authorization: `Bearer ${gateway.userKey}` },
     body: new Uint8Array(sending.body),
   });
   const requestId = response.headers.get("x-request-id") ?? "";
@@ -201,6 +200,7 @@ export async function call(gateway: TestGateway, sending: Sending): Promise<Rece
   for await (const piece of response.body ?? []) {
     pieces.push(piece);
     length += piece.length;
+    sending.arrived?.(length);
     if (length === sending.wholeBytes) rows ??= writtenRows(gateway, requestId);
   }
   const body = new Uint8Array(Buffer.concat(pieces));

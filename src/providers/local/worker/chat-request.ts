@@ -11,13 +11,12 @@ import {
   optionalNumber,
   optionalObject,
   optionalString,
-  refuseUnknown,
   requiredArray,
   stopStrings,
   streamFields,
   unsupported,
 } from "./request-fields.ts";
-import { parseSampling, type RequestedSampling, samplingFields } from "./sampling.ts";
+import { parseSampling, type RequestedSampling } from "./sampling.ts";
 
 /** A chat completion request, checked. */
 export interface ChatRequest {
@@ -32,22 +31,13 @@ export interface ChatRequest {
   readonly includeUsage: boolean;
 }
 
-const understood = [
-  ..."model messages max_tokens max_completion_tokens stop n stream stream_options response_format".split(
-    " ",
-  ),
-  ..."logprobs top_logprobs tools tool_choice functions function_call modalities reasoning_effort".split(" "),
-];
-/** Says who asks or how the provider keeps books: means nothing to a local model, and changes no answer. */
-const withoutEffect = [
-  ..."user metadata store service_tier safety_identifier prompt_cache_key parallel_tool_calls".split(" "),
-];
-
 const mostMessages = 4096;
 
-/** Reads the body of POST /v1/chat/completions. Throws 400 naming what is wrong or cannot be done. */
+/**
+ * Reads the body of POST /v1/chat/completions. Throws 400 naming what is wrong or cannot be done. Other fields are let
+ * pass, known or not: clients send many that say who asks, or how a provider keeps books, and change no answer.
+ */
 export function parseChatRequest(body: JsonObject): ChatRequest {
-  refuseUnknown(body, understood, withoutEffect, samplingFields);
   const model = modelName(body);
   const messages = requiredArray(body, "messages");
   if (messages.length > mostMessages) throw badRequest(`At most ${mostMessages} messages.`, "messages");
@@ -65,6 +55,7 @@ export function parseChatRequest(body: JsonObject): ChatRequest {
   };
 }
 
+/** What would be missing from the answer without a word, were it ignored. */
 function refuseUnsupported(body: JsonObject): void {
   onlyOne(body, "n");
   for (const name of ["tools", "functions"]) {
@@ -84,6 +75,10 @@ function refuseUnsupported(body: JsonObject): void {
   const modalities = body.modalities ?? ["text"];
   if (!Array.isArray(modalities) || modalities.some((kind) => kind !== "text")) {
     throw unsupported("modalities", "they answer in text only");
+  }
+  if (optionalObject(body, "audio") !== undefined) throw unsupported("audio", "they answer in text only");
+  if (optionalObject(body, "web_search_options") !== undefined) {
+    throw unsupported("web_search_options", "they cannot search");
   }
   const effort = optionalString(body, "reasoning_effort") ?? "none";
   if (effort !== "none") throw unsupported("reasoning_effort", "they have no setting for reasoning");

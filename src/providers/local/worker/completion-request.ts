@@ -8,12 +8,11 @@ import {
   optionalBoolean,
   optionalNumber,
   optionalString,
-  refuseUnknown,
   stopStrings,
   streamFields,
   unsupported,
 } from "./request-fields.ts";
-import { parseSampling, type RequestedSampling, samplingFields } from "./sampling.ts";
+import { parseSampling, type RequestedSampling } from "./sampling.ts";
 
 /** A legacy completion request, checked. Each prompt is text or a list of token ids, and gets one choice. */
 export interface CompletionRequest {
@@ -27,17 +26,12 @@ export interface CompletionRequest {
   readonly includeUsage: boolean;
 }
 
-const understood = [
-  ..."model prompt max_tokens stop n best_of stream stream_options echo logprobs suffix".split(" "),
-];
-const withoutEffect = ["user"];
 /** OpenAI's default for this route. */
 const defaultMaxTokens = 16;
 const mostPrompts = 64;
 
 /** Reads the body of POST /v1/completions. Throws 400 naming what is wrong or cannot be done. */
 export function parseCompletionRequest(body: JsonObject): CompletionRequest {
-  refuseUnknown(body, understood, withoutEffect, samplingFields);
   const model = modelName(body);
   onlyOne(body, "n");
   onlyOne(body, "best_of");

@@ -1,13 +1,6 @@
 import { badRequest } from "./api-error.ts";
 import { parseInputs } from "./completion-request.ts";
-import {
-  type JsonObject,
-  modelName,
-  optionalNumber,
-  optionalString,
-  refuseUnknown,
-  unsupported,
-} from "./request-fields.ts";
+import { type JsonObject, modelName, optionalNumber, optionalString, unsupported } from "./request-fields.ts";
 
 /** An embeddings request, checked. Each input is text or a list of token ids. */
 export interface EmbeddingsRequest {
@@ -16,12 +9,10 @@ export interface EmbeddingsRequest {
   readonly encoding: "float" | "base64";
 }
 
-const understood = ["model", "input", "encoding_format", "dimensions", "user"];
 const mostInputs = 2048;
 
 /** Reads the body of POST /v1/embeddings. Throws 400 naming what is wrong or cannot be done. */
 export function parseEmbeddingsRequest(body: JsonObject): EmbeddingsRequest {
-  refuseUnknown(body, understood);
   const model = modelName(body);
   if (optionalNumber(body, "dimensions", { min: 1, max: 1_000_000, integer: true }) !== undefined) {
     throw unsupported("dimensions", "a model's vectors have one length");

@@ -136,15 +136,6 @@ export function unsupported(name: string, why: string): Error {
   return badRequest(`'${name}' is not supported by local models: ${why}.`, name, "unsupported_parameter");
 }
 
-/** Throws 400 for the first field of `body` that is in none of the given lists. */
-export function refuseUnknown(body: JsonObject, ...known: readonly (readonly string[])[]): void {
-  for (const name of Object.keys(body)) {
-    if (body[name] === null || body[name] === undefined) continue;
-    if (known.some((list) => list.includes(name))) continue;
-    throw badRequest(`Unrecognized request argument supplied: ${name}`, name, "unknown_parameter");
-  }
-}
-
 /** A token id list, such as `[9906, 1917]`: every element a whole number from 0 below `2^31`. */
 export function isTokenList(value: unknown): value is readonly number[] {
   return (

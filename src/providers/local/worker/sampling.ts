@@ -35,18 +35,6 @@ const openAiLikeSampling = {
   repeatPenalty: 1,
 } as const;
 
-export const samplingFields = [
-  "temperature",
-  "top_p",
-  "top_k",
-  "min_p",
-  "seed",
-  "frequency_penalty",
-  "presence_penalty",
-  "repeat_penalty",
-  "logit_bias",
-] as const;
-
 /** llama.cpp reads 2^32 - 1 as "choose a random seed", so seeds are folded below it. */
 const seedModulus = 2 ** 32 - 1;
 

@@ -1,4 +1,5 @@
 import type { Token } from "node-llama-cpp";
+import { promptTokensHeader } from "../prompt-tokens-header.ts";
 import {
   type AnswerEvent,
   type AnswerShape,
@@ -66,7 +67,12 @@ async function respond(
 ): Promise<Response> {
   const readerGone = new AbortController();
   const signal = AbortSignal.any([context.signal, readerGone.signal]);
-  const events = answer({ ...context, signal }, prepare);
+  let promptTokens = 0;
+  const events = answer({ ...context, signal }, (model) => {
+    const choices = prepare(model);
+    promptTokens = choices.reduce((sum, choice) => sum + choice.request.promptTokens.length, 0);
+    return choices;
+  });
   const head = answerHead(shape, request.model, Date.now());
   if (!request.stream) return Response.json(await wholeAnswer(shape, head, events));
   const chunks = answerChunks(shape, head, await primed(events), request.includeUsage);
@@ -75,7 +81,11 @@ async function respond(
   };
   const stream = eventStream(chunks, () => readerGone.abort(), onError);
   return new Response(stream, {
-    headers: { "content-type": "text/event-stream", "cache-control": "no-cache" },
+    headers: {
+      "content-type": "text/event-stream",
+      "cache-control": "no-cache",
+      [promptTokensHeader]: String(promptTokens),
+    },
   });
 }
 
