@@ -11,6 +11,7 @@ import { GatewayFailure } from "./core/error.ts";
 import { offerBetterModel } from "./offer-model.ts";
 import { isOpenToOthers } from "./storage/database.ts";
 import { errorResponse } from "./surfaces/http/error-response.ts";
+import { IDLE_TIMEOUT_S } from "./surfaces/http/router.ts";
 import { operationRoute } from "./surfaces/http/operation-routes.ts";
 import { Events } from "./telemetry/events.ts";
 import { type Loggers, openLogging } from "./telemetry/logging.ts";
@@ -26,8 +27,6 @@ export interface ServeOptions {
 /** The socket in the data directory by which commands reach the running server. */
 export const CONTROL_SOCKET = "parallama.sock";
 
-/** A connection without traffic is closed after this; an inference that waits for its provider is exempt. */
-const IDLE_TIMEOUT_S = 60;
 /** Bodies are bounded by our own reader, in the caller's error shape; this only keeps Bun from answering first. */
 const NO_BODY_LIMIT = Number.MAX_SAFE_INTEGER;
 

@@ -28,12 +28,16 @@ export async function createAccount(db: Db, account: NewAccount): Promise<Result
   if (taken !== undefined) {
     return refuse(gatewayError("conflict", `User '${account.handle}' already exists`));
   }
+  const email = account.email ?? null;
+  if (email !== null && (await isEmailTaken(db, email))) {
+    return refuse(gatewayError("conflict", "Another user has this e-mail address", { param: "email" }));
+  }
   const row = await db
     .insertInto("accounts")
     .values({
       handle: account.handle,
       external_id: null,
-      email: account.email ?? null,
+      email,
       name: account.name ?? null,
       parent_id: null,
       state: "active",
@@ -43,6 +47,11 @@ export async function createAccount(db: Db, account: NewAccount): Promise<Result
     .returningAll()
     .executeTakeFirstOrThrow();
   return ok(accountOf(row));
+}
+
+async function isEmailTaken(db: Db, email: string): Promise<boolean> {
+  const taken = await db.selectFrom("accounts").select("id").where("email", "=", email).executeTakeFirst();
+  return taken !== undefined;
 }
 
 /** Finds an account by its handle, or by its id. */

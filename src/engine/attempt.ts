@@ -10,8 +10,12 @@ export interface Attempt {
   readonly target: Target;
   readonly startedAtMs: number;
   readonly reply: ProviderReply;
-  /** Call when bytes have arrived: the idle time-out starts again. */
+  /** Call when bytes have arrived, or have been taken by the caller: the idle time-out starts again. */
   alive(): void;
+  /** Call when bytes are handed to the caller: until `alive`, it is the caller that is waited for. */
+  handing(): void;
+  /** What to do when a caller has not taken what was handed to it within the idle time-out. */
+  whenStalled(callback: () => void): void;
   /** The answer is complete: what may still come is waited for only briefly, so that the connection can be used again. */
   ending(): void;
   /** Gives the provider up: closes the connection, which makes it stop. */
@@ -40,11 +44,14 @@ export async function attempt(
   const begunMs = deadlines.nowMs();
   const endMs = begunMs + timeouts.totalMs;
   let answering = false;
+  let handing = false;
+  let stalled = () => {};
   const deadline: Deadline = {
     atMs: Math.min(endMs, begunMs + timeouts.firstByteMs),
     expire() {
-      timeout = timeoutError(answering, deadlines.nowMs() >= endMs);
+      timeout = handing ? callerStalled() : timeoutError(answering, deadlines.nowMs() >= endMs);
       controller.abort();
+      if (handing) stalled();
     },
   };
   const leave = () => controller.abort();
@@ -69,7 +76,14 @@ export async function attempt(
       reply,
       alive() {
         answering = true;
+        handing = false;
         deadline.atMs = Math.min(endMs, deadlines.nowMs() + timeouts.idleMs);
+      },
+      handing() {
+        handing = true;
+      },
+      whenStalled(callback) {
+        stalled = callback;
       },
       ending() {
         deadline.atMs = deadlines.nowMs() + ENDING_MS;
@@ -88,6 +102,10 @@ export async function attempt(
 
 export function clientClosed(): GatewayError {
   return gatewayError("client_closed", "The client closed the connection before the answer was complete.");
+}
+
+function callerStalled(): GatewayError {
+  return gatewayError("client_closed", "The client stopped reading its answer.");
 }
 
 function timeoutError(answering: boolean, total: boolean): GatewayError {

@@ -77,6 +77,8 @@ export async function relayStream(
   const stream: Stream = { protocol, call, request, scope, under, reader, begun: false };
   // A caller that leaves before its answer is pulled for the first time leaves nobody to run the generator's end.
   call.signal.addEventListener("abort", () => void (stream.begun || leaveStream(stream)), { once: true });
+  // One that stops reading holds the generator up; the provider, and the place among the requests, are given back.
+  under.whenStalled(() => void leaveStream(stream));
   const body = pieces(stream, source, first);
   const headers = relayedHeaders(under.reply.headers);
   return ok({ status: 200, headers: { ...headers, "cache-control": "no-cache" }, body });
@@ -110,7 +112,11 @@ async function* pieces(
         await settle(stream);
         under.ending();
       }
-      if (piece.length > 0) yield piece;
+      if (piece.length > 0) {
+        under.handing();
+        yield piece;
+        if (!reader.ended) under.alive();
+      }
       received = (await source.read()).value;
       if (!reader.ended) under.alive();
     }
@@ -150,7 +156,7 @@ async function finishStream(stream: Stream): Promise<Uint8Array | undefined> {
 }
 
 async function failStream(stream: Stream, thrown: unknown): Promise<Uint8Array | undefined> {
-  if (stream.scope.finished) return undefined; // the answer was complete; what came after it does not matter
+  if (stream.reader.ended) return undefined; // the answer was complete; what came after it does not matter
   return broken(stream, whyCut(stream.call, stream.under), thrown);
 }
 

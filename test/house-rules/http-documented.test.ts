@@ -106,7 +106,7 @@ function isKeptOut(response: Response): boolean {
 }
 
 function exampleOf(shape: string): Record<string, unknown> {
-  const json = new RegExp(`^${shape}:\\n\\n\`\`\`json\\n([\s\S]*?)\\n\`\`\``, "mi").exec(page)?.[1];
+  const json = new RegExp(`^${shape}:\\n\\n\`\`\`json\\n([^]*?)\\n\`\`\``, "mi").exec(page)?.[1];
   if (json === undefined) throw new Error(`docs/reference/http.md shows no example of the shape '${shape}'`);
   return JSON.parse(json);
 }

@@ -97,11 +97,11 @@ export async function operations(): Promise<Operations> {
         .query<Record<string, string | bigint>, []>("select * from audit order by id")
         .all()
         .map((row) => ({
-          at_ms: Number(row["at_ms"]),
-          actor: String(row["actor"]),
-          operation: String(row["operation"]),
-          target: String(row["target"]),
-          detail: String(row["detail"]),
+          at_ms: Number(row.at_ms),
+          actor: String(row.actor),
+          operation: String(row.operation),
+          target: String(row.target),
+          detail: String(row.detail),
         })),
     contents: () => TABLES.map((table) => [table, other.query(`select * from ${table}`).values()]),
   };

@@ -1,18 +1,10 @@
 import type { Protocol } from "../../engine/ports.ts";
-import { decodeJsonRequest } from "../json-request.ts";
-import { askForUsage, asksForUsage, OPENAI_FORWARDED_HEADERS, openAiStreamError } from "../openai/form.ts";
+import { askForUsage, asksForUsage, openAiProtocol } from "../openai/form.ts";
 import { OpenAiAnswerReader } from "./answer.ts";
 
 /** OpenAI Chat Completions: https://platform.openai.com/docs/api-reference/chat */
 export function openAiChat(maxJsonDepth: number): Protocol {
-  return {
-    name: "openai-chat",
-    errorShape: "openai",
-    streamType: "text/event-stream",
-    forwardedHeaders: OPENAI_FORWARDED_HEADERS,
-    decodeRequest: (bytes) => decodeJsonRequest(FORM, bytes, maxJsonDepth),
-    encodeStreamError: openAiStreamError,
-  };
+  return openAiProtocol(FORM, maxJsonDepth);
 }
 
 const FORM = {

@@ -1,18 +1,10 @@
 import type { Protocol } from "../../engine/ports.ts";
-import { decodeJsonRequest } from "../json-request.ts";
-import { askForUsage, asksForUsage, OPENAI_FORWARDED_HEADERS, openAiStreamError } from "../openai/form.ts";
+import { askForUsage, asksForUsage, openAiProtocol } from "../openai/form.ts";
 import { OpenAiAnswerReader } from "../openai-chat/answer.ts";
 
 /** OpenAI's legacy Completions: https://platform.openai.com/docs/api-reference/completions */
 export function openAiCompletions(maxJsonDepth: number): Protocol {
-  return {
-    name: "openai-completions",
-    errorShape: "openai",
-    streamType: "text/event-stream",
-    forwardedHeaders: OPENAI_FORWARDED_HEADERS,
-    decodeRequest: (bytes) => decodeJsonRequest(FORM, bytes, maxJsonDepth),
-    encodeStreamError: openAiStreamError,
-  };
+  return openAiProtocol(FORM, maxJsonDepth);
 }
 
 const FORM = {

@@ -1,19 +1,11 @@
 import type { Protocol } from "../../engine/ports.ts";
 import { JsonAnswerReader } from "../answer-reader.ts";
-import { decodeJsonRequest } from "../json-request.ts";
-import { OPENAI_FORWARDED_HEADERS, openAiStreamError } from "../openai/form.ts";
+import { openAiProtocol } from "../openai/form.ts";
 import { openAiUsage } from "../openai/usage.ts";
 
 /** OpenAI Embeddings: https://platform.openai.com/docs/api-reference/embeddings */
 export function openAiEmbeddings(maxJsonDepth: number): Protocol {
-  return {
-    name: "openai-embeddings",
-    errorShape: "openai",
-    streamType: "text/event-stream",
-    forwardedHeaders: OPENAI_FORWARDED_HEADERS,
-    decodeRequest: (bytes) => decodeJsonRequest(FORM, bytes, maxJsonDepth),
-    encodeStreamError: openAiStreamError,
-  };
+  return openAiProtocol(FORM, maxJsonDepth);
 }
 
 const FORM = {

@@ -22,13 +22,16 @@ export interface InferencePorts extends InferPorts {
   readonly draining: () => boolean;
 }
 
+/** Told when a caller begins to wait for its provider and when that is over: a silent connection is closed otherwise. */
+export type Waits = (isWaiting: boolean) => void;
+
 /** Handles one request of a protocol. The list of steps is in ARCHITECTURE.md. */
 export function inferenceRoute(
   ports: InferencePorts,
   protocol: Protocol,
   path: string,
-): (request: Request, noIdleTimeout: () => void) => Promise<Response> {
-  return async (request, noIdleTimeout) => {
+): (request: Request, waits: Waits) => Promise<Response> {
+  return async (request, waits) => {
     const requestId = ports.newRequestId();
     const startedAtMs = ports.clock.now();
     const known = authenticate(ports.keys, request.headers);
@@ -54,13 +57,16 @@ export function inferenceRoute(
       protocol: protocol.name,
       signal: request.signal,
       headers: request.headers,
-      ended: () => ports.inProgress.delete(scope),
+      ended() {
+        ports.inProgress.delete(scope);
+        waits(false);
+      },
     };
     const scope = new RequestScope(ports, call);
     const refused = refuseEarly(ports);
     const answer =
       refused === undefined
-        ? await answerTo(ports, protocol, call, scope, request, noIdleTimeout)
+        ? await answerTo(ports, protocol, call, scope, request, waits)
         : undefined;
     if (answer?.ok) return respond(protocol, requestId, answer.value);
     const error = refused ?? answer?.error ?? gatewayError("internal", "Internal server error");
@@ -76,7 +82,7 @@ async function answerTo(
   call: Call,
   scope: RequestScope,
   request: Request,
-  noIdleTimeout: () => void,
+  waits: Waits,
 ): Promise<Result<Answer>> {
   ports.inProgress.add(scope);
   let answer: Result<Answer> | undefined;
@@ -84,7 +90,7 @@ async function answerTo(
     const body = await readBody(request, ports.bodies);
     if (!body.ok) return body;
     // From here on the caller waits for the provider, whose own time-outs hold.
-    noIdleTimeout();
+    waits(true);
     try {
       scope.received(body.value.bytes.length);
       const decoded = protocol.decodeRequest(body.value.bytes);
@@ -98,7 +104,7 @@ async function answerTo(
     return { ok: false, error: toGatewayError(thrown) };
   } finally {
     // A streamed answer is still in progress; its body takes the scope out when it ends.
-    if (!(answer?.ok && !(answer.value.body instanceof Uint8Array))) ports.inProgress.delete(scope);
+    if (!(answer?.ok && !(answer.value.body instanceof Uint8Array))) call.ended();
   }
 }
 

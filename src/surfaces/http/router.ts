@@ -6,7 +6,7 @@ import { authenticate } from "../../engine/authenticate.ts";
 import type { Protocol } from "../../engine/ports.ts";
 import { errorResponse, type RouteShape, requestIdHeaders } from "./error-response.ts";
 import { gatewayHealth, type HealthPorts, ollamaHealth } from "./health-routes.ts";
-import { type InferencePorts, inferenceRoute } from "./inference-route.ts";
+import { type InferencePorts, inferenceRoute, type Waits } from "./inference-route.ts";
 import { listForClients, listForGateway, listForOllama, showForClients } from "./model-routes.ts";
 import { type OllamaRoutePorts, ollamaVersion, showForOllama } from "./ollama-routes.ts";
 import { operationRoute, type RunOperation, refuseAdministration } from "./operation-routes.ts";
@@ -17,6 +17,9 @@ export interface RouterPorts extends OllamaRoutePorts {
   readonly health: HealthPorts;
   readonly runOperation: RunOperation;
 }
+
+/** A connection without traffic is closed after this; an inference that waits for its provider is exempt. */
+export const IDLE_TIMEOUT_S = 60;
 
 /** Who may call a route. One without this declaration does not exist: `route` asks for it. */
 type Access = "open" | "key" | "admin";
@@ -48,7 +51,7 @@ export function createRouter(ports: RouterPorts): Router {
   for (const { path, protocol } of ports.inferenceRoutes) {
     const handle = inferenceRoute(ports.inference, protocol, path);
     inferences.set(path, handle);
-    app.post(path, (context) => handle(context.req.raw, () => withoutIdleTimeout(context.req.raw, context.env)));
+    app.post(path, (context) => handle(context.req.raw, idleTimeout(context.req.raw, context.env)));
   }
   const askOllamaHealth = ollamaHealth(ports.health);
   route("GET", "/health", "gateway", "open", async () => healthResponse(await gatewayHealth(ports.health)));
@@ -83,15 +86,20 @@ export function createRouter(ports: RouterPorts): Router {
     fetch(request, server) {
       // The routes that everything waits for are found by one look-up; Hono finds them too, and all others.
       const inference = request.method === "POST" ? inferences.get(pathOf(request.url)) : undefined;
-      if (inference !== undefined) return inference(request, () => withoutIdleTimeout(request, server));
+      if (inference !== undefined) return inference(request, idleTimeout(request, server));
       return app.fetch(request, server as Record<string, unknown>);
     },
   };
 }
 
-/** Bun closes a connection that is silent for a while, which a waiting one may be. */
-function withoutIdleTimeout(request: Request, server: unknown): void {
-  (server as Bun.Server<undefined> | undefined)?.timeout?.(request, 0);
+/**
+ * Bun closes a connection that is silent for a while. One that waits for its provider may be; afterwards it may not, or
+ * the connections of callers that vanished would pile up.
+ */
+function idleTimeout(request: Request, server: unknown): Waits {
+  return (isWaiting) => {
+    (server as Bun.Server<undefined> | undefined)?.timeout?.(request, isWaiting ? 0 : IDLE_TIMEOUT_S);
+  };
 }
 
 type InferenceHandler = ReturnType<typeof inferenceRoute>;

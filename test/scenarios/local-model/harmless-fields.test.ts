@@ -60,7 +60,7 @@ describe("a field that changes nothing", () => {
       const plain: unknown = JSON.parse((await post("/v1/chat/completions", chat)).text);
       const { status, text } = await post("/v1/chat/completions", { ...chat, ...extra });
       expect([status, text]).toEqual([200, expect.any(String)]);
-      if (extra["stream"] === true) return;
+      if (extra.stream === true) return;
       expect(property(JSON.parse(text), "choices")).toEqual(property(plain, "choices"));
     },
   );
@@ -91,7 +91,7 @@ describe("what cannot be done", () => {
     const error = property(JSON.parse(text), "error");
     expect(status).toBe(400);
     expect(error).toMatchObject({ type: "invalid_request_error", param });
-    expect(isObject(error) && String(error["message"])).toContain(param);
+    expect(isObject(error) && String(error.message)).toContain(param);
     const row = gateway.rows.at(-1);
     expect(row).toMatchObject({ status: 400, usage: undefined, costNanoUsd: 0n });
   });

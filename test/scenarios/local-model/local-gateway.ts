@@ -1,6 +1,7 @@
 import { mkdirSync, mkdtempSync, rmSync, symlinkSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
+import type { Usage } from "../../../src/core/usage.ts";
 import type { RequestRow } from "../../../src/engine/ports.ts";
 import { startGateway, type TestGateway } from "../../support/gateway.ts";
 
@@ -32,10 +33,10 @@ export async function rowOf(gateway: TestGateway, requestId: string | null): Pro
   }
 }
 
-/** What a client was told of usage, as the row has it. */
-export function toldUsage(usage: { prompt_tokens: number; completion_tokens?: number } | null | undefined) {
-  return {
-    source: "provider",
-    tokens: { input: usage?.prompt_tokens, output: usage?.completion_tokens ?? 0 },
-  };
+/** What a client was told of usage, as the row must have it. */
+export function toldUsage(
+  told: { prompt_tokens: number; completion_tokens?: number } | null | undefined,
+): Usage {
+  const tokens = { input: told?.prompt_tokens ?? 0, output: told?.completion_tokens ?? 0 };
+  return { source: "provider", tokens };
 }

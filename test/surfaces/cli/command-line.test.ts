@@ -100,7 +100,7 @@ const OUTPUTS: Readonly<Record<string, readonly [string, unknown]>> = {
   "user list": ["accounts.list", { accounts: [ALICE] }],
   "user info alice": ["accounts.show", { account: ALICE, usage: FIGURES, keys: [KEY] }],
   "user delete alice --yes": ["accounts.close", { id: 7, username: "alice", revokedKeys: 1 }],
-  "key generate alice": ["keys.create", { key: KEY, secret: "pk_x" }],
+  "key generate alice": ["keys.create", { key: KEY, secret: "pk_x", unknownModels: [] }],
   "key list": ["keys.list", { keys: [KEY] }],
   "key revoke 3": ["keys.revoke", { id: 3 }],
   "usage show alice": ["usage.show", { username: "alice", ...FIGURES, latest: [] }],
@@ -199,7 +199,7 @@ describe("a key", () => {
   const operations = {
     "keys.revoke": { id: 3 },
     "keys.list": { keys: [] },
-    "keys.create": { key: KEY, secret: "s" },
+    "keys.create": { key: KEY, secret: "s", unknownModels: [] },
   };
   const secret = `pk_${"aB3".repeat(14)}x`;
 

@@ -59,7 +59,7 @@ test("user info shows details, usage and masked keys", async () => {
 });
 
 test("key generate shows the key once, with the documented words and its id", async () => {
-  const output = { key: KEY, secret: "pk_secret" };
+  const output = { key: KEY, secret: "pk_secret", unknownModels: [] };
   const ran = await run("key generate alice", { operations: { "keys.create": output } });
   expect(ran.stdout.split("\n")).toEqual([
     "API Key:",

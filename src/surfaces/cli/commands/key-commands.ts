@@ -46,6 +46,9 @@ function addGenerate(key: Command, context: CommandContext): void {
           allowedModels: options.model === undefined ? null : [...options.model],
           expiresAt: options.expires ?? null,
         });
+        for (const model of created.unknownModels) {
+          session.warn(`nobody offers a model '${model}' now; the key may use it as soon as somebody does`);
+        }
         session.show(created, ({ key: made, secret }, style) => {
           const end = made.expiresAt === null ? "never expires" : `expires ${showTime(made.expiresAt)}`;
           const models = made.allowedModels?.length ? `, only for ${made.allowedModels.join(", ")}` : "";
