@@ -4,11 +4,12 @@ import type { Principal } from "../../core/principal.ts";
 import { type Result, refuse } from "../../core/result.ts";
 import type { CatalogModel, Provider } from "../../engine/ports.ts";
 import { findForOllama, type ModelRoutePorts } from "./model-routes.ts";
+import { HeldBodies, readJsonBody } from "./read-body.ts";
 
 /** The version of Ollama whose API the routes follow; said where no Ollama answers. */
 const FOLLOWED_VERSION = "0.24.0";
 const ASK_TIMEOUT_MS = 10_000;
-const MAX_BODY_BYTES = 64 * 1024;
+const QUESTIONS = new HeldBodies({ maxBytes: 64 * 1024, maxHeldBytes: 8 * 1024 * 1024 });
 
 /** What Ollama itself is asked for besides inferences. Providers that are an Ollama have it. */
 export interface OllamaQueries {
@@ -62,15 +63,9 @@ function ollamaTarget(ports: OllamaRoutePorts, model: CatalogModel) {
 }
 
 async function readName(request: Request): Promise<Result<{ name: string; body: Record<string, unknown> }>> {
-  if (Number(request.headers.get("content-length") ?? 0) > MAX_BODY_BYTES) {
-    return refuse(gatewayError("too_large", `The body is larger than ${MAX_BODY_BYTES} bytes.`));
-  }
-  let body: unknown;
-  try {
-    body = await request.json();
-  } catch {
-    return refuse(gatewayError("bad_request", "The body is not valid JSON."));
-  }
+  const read = await readJsonBody(request, QUESTIONS);
+  if (!read.ok) return read;
+  const body = read.value;
   const name = isRecord(body) ? (body["model"] ?? body["name"]) : undefined;
   if (typeof name !== "string" || name === "" || !isRecord(body)) {
     return refuse(gatewayError("bad_request", "model is required", { param: "model" }));

@@ -2,11 +2,13 @@ import { type GatewayError, gatewayError } from "../../core/error.ts";
 import type { Principal } from "../../core/principal.ts";
 import { type Result, refuse } from "../../core/result.ts";
 import { findOperation } from "../../operations/index.ts";
+import { HeldBodies, readJsonBody } from "./read-body.ts";
 
 /** Runs an operation by name for somebody; refreshes what it made stale. */
 export type RunOperation = (name: string, input: unknown, actor: string) => Promise<Result<unknown>>;
 
-const MAX_INPUT_BYTES = 64 * 1024 * 1024;
+/** A list of prices is the largest input. */
+const INPUTS = new HeldBodies({ maxBytes: 64 * 1024 * 1024, maxHeldBytes: 128 * 1024 * 1024 });
 
 /** Why a caller may not administrate, if so. */
 export function refuseAdministration(principal: Principal): GatewayError | undefined {
@@ -24,15 +26,6 @@ export async function operationRoute(
   if (findOperation(name) === undefined) {
     return refuse(gatewayError("not_found", `There is no operation '${name.slice(0, 64)}'.`));
   }
-  if (Number(request.headers.get("content-length") ?? 0) > MAX_INPUT_BYTES) {
-    return refuse(gatewayError("too_large", `The input is larger than ${MAX_INPUT_BYTES} bytes.`));
-  }
-  let input: unknown;
-  try {
-    const text = await request.text();
-    input = text === "" ? {} : JSON.parse(text);
-  } catch {
-    return refuse(gatewayError("bad_request", "The input is not valid JSON."));
-  }
-  return await run(name, input, actor);
+  const input = await readJsonBody(request, INPUTS);
+  return input.ok ? await run(name, input.value, actor) : input;
 }

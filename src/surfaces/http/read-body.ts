@@ -62,6 +62,20 @@ export async function readBody(request: Request, held: HeldBodies): Promise<Resu
   }
 }
 
+/** Reads a body that is JSON and no inference. An empty one is an empty object. */
+export async function readJsonBody(request: Request, held: HeldBodies): Promise<Result<unknown>> {
+  const body = await readBody(request, held);
+  if (!body.ok) return body;
+  try {
+    const text = new TextDecoder("utf-8", { fatal: true }).decode(body.value.bytes);
+    return ok(text === "" ? {} : JSON.parse(text));
+  } catch {
+    return refuse(gatewayError("bad_request", "The body is not valid JSON."));
+  } finally {
+    body.value.release();
+  }
+}
+
 /** A chunked body says its size only by ending. */
 async function readUnannounced(request: Request, held: HeldBodies): Promise<Result<HeldBody>> {
   const { maxBytes } = held.limits;

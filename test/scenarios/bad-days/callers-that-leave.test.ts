@@ -1,5 +1,6 @@
 /** Callers that go away: the provider is told at once, and what was delivered is written down. */
 import { afterEach, beforeEach, describe, expect, test } from "bun:test";
+import { fromUtf8, utf8 } from "../../support/bytes.ts";
 import type { TestGateway } from "../../support/gateway.ts";
 import { type RawClient, rawClient, requestBytes } from "../../support/raw-client.ts";
 import { chunk, chunkedHead, end, hang, json, type Step, wait } from "../../support/script.ts";
@@ -150,5 +151,49 @@ describe("a caller that sends no more and still reads", () => {
     expect([200, 499]).toContain(written.status);
     await untilIdle(gateway);
     await client.close();
+  });
+});
+
+describe("a caller that stops reading", () => {
+  test.each(STREAMED)("$name: is not waited for without end, and is told when it comes back", async (spoken) => {
+    await using impatient = await gatewayAt(upstream.url, { idle: "1s" });
+    const event = utf8(fromUtf8(spoken.events[spoken.leading] ?? utf8("")).replace("Hel", "x".repeat(64 * 1024)));
+    upstream.replyAlways("*", function* () {
+      yield chunkedHead(200, { "Content-Type": spoken.contentType });
+      for (;;) yield chunk(event);
+    });
+    const row = nextRow(impatient);
+    await using client = await rawClient(impatient.url);
+    const headers = { Authorization: `Bearer ${impatient.userKey}` };
+    await client.write(requestBytes({ path: spoken.path, headers, body: bodyOf(spoken, true) }));
+    const asked = await upstream.next();
+    await client.readUntil("\r\n\r\n");
+    client.stopReading();
+    await within("the provider to be told", asked.closedByPeer);
+    const written = await row;
+    expect(written).toMatchObject({ status: 499, error: "client_closed" });
+    expect(written.usage?.tokens.output).toBeGreaterThan(0);
+    await untilIdle(impatient);
+    client.startReading();
+    await client.readUntil("The client stopped reading its answer.", 64 * 1024 * 1024);
+    await client.readUntil("\r\n0\r\n\r\n");
+  });
+
+  test("and the connection's own time-out is off only while the caller waits", async () => {
+    for (const spoken of SPOKEN) {
+      for (const streamed of [false, true]) {
+        upstream.replyAlways("*", () => goodAnswer(spoken, streamed));
+        const seconds: number[] = [];
+        const server = { timeout: (_: Request, value: number) => seconds.push(value) };
+        const request = new Request(`http://gateway.test${spoken.path}`, {
+          method: "POST",
+          headers: { authorization: `Bearer ${gateway.userKey}` },
+          body: JSON.stringify(bodyOf(spoken, streamed)),
+        });
+        const response = await gateway.app.router.fetch(request, server);
+        await response.arrayBuffer();
+        expect(seconds).toEqual([0, 60]);
+      }
+    }
   });
 });

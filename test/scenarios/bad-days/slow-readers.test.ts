@@ -47,7 +47,7 @@ test.each(STREAMED)("250 MB for a reader that stops: $name", async (spoken) => {
   const before = gateway.memory();
   const asked = await upstream.next();
   const sent = await settled("the provider", () => asked.sentBytes());
-  console.log(spoken.name, "sent", sent / MIB, "rss", before / MIB, gateway.memory() / MIB);
+
   expect(sent).toBeLessThan(32 * MIB);
   expect(gateway.memory() - before).toBeLessThan(64 * MIB);
   // Others are served meanwhile.
