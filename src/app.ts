@@ -5,7 +5,7 @@ import { KeyRing } from "./accounts/key-ring.ts";
 import type { Config, ProviderConfig } from "./config/config.ts";
 import { redactedConfig } from "./config/redacted-config.ts";
 import { type Clock, systemClock } from "./core/clock.ts";
-import { GatewayFailure, gatewayError } from "./core/error.ts";
+import { type GatewayError, GatewayFailure, gatewayError } from "./core/error.ts";
 import { createUlidSource, type RandomBytes, systemRandom } from "./core/ids.ts";
 import type { Result } from "./core/result.ts";
 import { refuse } from "./core/result.ts";
@@ -73,7 +73,7 @@ async function openParts(config: Config, overrides: Overrides, withKeys: boolean
     const catalog = new ModelCatalog(clock);
     const keys = new KeyRing(clock, (model) => catalog.canonical(model));
     const parts = { config, lock, clock, random, db, catalog, keys, firstKeys };
-    const prices = new MemoryPriceBook(() => parts.config.pricing.unpriced);
+    const prices = new MemoryPriceBook(() => all.config.pricing.unpriced);
     const localProcess = createLocalProcess(config, events);
     const all = { ...parts, prices, localProcess };
     await configureProviders(all, config);
@@ -225,7 +225,7 @@ function createLocalProcess(config: Config, events: AppEvents | undefined): Loca
   });
 }
 
-async function configureProviders(parts: Omit<Parts, "prices">, config: Config): Promise<void> {
+async function configureProviders(parts: Parts, config: Config): Promise<void> {
   const local = {
     process: parts.localProcess,
     modelsDir: config.local.modelsDir,
@@ -236,7 +236,24 @@ async function configureProviders(parts: Omit<Parts, "prices">, config: Config):
     .map((provider) => createProvider(declarationOf(provider), local, () => parts.clock.now()));
   // Pulled files are known by their receipts, which are read asynchronously.
   for (const provider of providers) if (provider instanceof LocalProvider) await provider.listModels();
-  parts.catalog.configure(providers, [...configuredModels(config), ...(await storedModels(parts.db))]);
+  const declared = [...configuredModels(config), ...(await storedModels(parts.db))];
+  parts.catalog.configure(providers, declared, (name) => dormantModel(parts, config, name));
+}
+
+const KEY_VARIABLES: Readonly<Record<string, string>> = { openai: "OPENAI_API_KEY", anthropic: "ANTHROPIC_API_KEY" };
+
+/** A model that only a built-in provider is known for (it has a price for it), while that provider has no key. */
+function dormantModel(parts: Parts, config: Config, name: string): GatewayError | undefined {
+  const owner = config.providers.find(
+    (provider) =>
+      provider.apiKey === null &&
+      needsKey(provider) &&
+      parts.prices.chargeFor(name, provider.name, name, parts.clock.now()).cost !== undefined,
+  );
+  if (owner === undefined) return undefined;
+  const variable = KEY_VARIABLES[owner.name] ?? "its key";
+  const text = `${variable} not configured: the model '${name}' is served by '${owner.name}', for which this gateway has no key.`;
+  return gatewayError("not_configured", text, { code: "provider_not_configured", param: "model" });
 }
 
 /** A built-in provider without its key is not there; one that was configured without a key may need none. */

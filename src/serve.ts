@@ -11,11 +11,11 @@ import { GatewayFailure } from "./core/error.ts";
 import { offerBetterModel } from "./offer-model.ts";
 import { isOpenToOthers } from "./storage/database.ts";
 import { errorResponse } from "./surfaces/http/error-response.ts";
-import { IDLE_TIMEOUT_S } from "./surfaces/http/router.ts";
 import { operationRoute } from "./surfaces/http/operation-routes.ts";
+import { IDLE_TIMEOUT_S } from "./surfaces/http/router.ts";
 import { Events } from "./telemetry/events.ts";
 import { type Loggers, openLogging } from "./telemetry/logging.ts";
-import { welcomeText } from "./welcome.ts";
+import { firstKeysLines, welcomeText } from "./welcome.ts";
 
 export interface ServeOptions {
   readonly dev: boolean;
@@ -49,16 +49,19 @@ export async function serve(options: ServeOptions): Promise<number> {
 }
 
 async function run(config: Config, options: ServeOptions): Promise<number> {
+  const signals = listenForSignals();
   const loggers = await openLogging(loggingOptions(config, options));
   const events = new Events(loggers);
   mkdirSync(config.dataDir, { recursive: true, mode: 0o700 });
   const app = await createApp(config, appEvents(events));
   const servers: Bun.Server<undefined>[] = [];
   try {
-    servers.push(...listen(app, config, options), listenForCommands(app, config.dataDir));
+    servers.push(...listen(app, config, options), await listenForCommands(app, config.dataDir));
   } catch (thrown) {
     for (const server of servers) server.stop(true);
     await app.close();
+    // They are shown once, and this was the once.
+    if (typeof app.firstKeys === "object") options.stdout(`${firstKeysLines(app.firstKeys).join("\n")}\n\n`);
     throw thrown;
   }
   const addresses = servers.flatMap((server) =>
@@ -78,7 +81,8 @@ async function run(config: Config, options: ServeOptions): Promise<number> {
   });
   void app.preload().catch((thrown) => events.unexpected("preload", thrown));
   const state: Running = { app, config, events, loggers, options, servers };
-  const reason = await untilStopped(state);
+  signals.onReload(() => void reload(state));
+  const reason = await signals.stopped;
   return await stop(state, reason);
 }
 
@@ -129,10 +133,14 @@ function listenProblem({ host, port }: { host: string; port: number }, thrown: u
 }
 
 /** Commands come over a socket that only this user can open: the file's permission is the credential. */
-function listenForCommands(app: App, dataDir: string): Bun.Server<undefined> {
+async function listenForCommands(app: App, dataDir: string): Promise<Bun.Server<undefined>> {
   const path = join(dataDir, CONTROL_SOCKET);
-  // The database's lock is ours, so a socket that lies there has no owner any more.
-  if (existsSync(path)) rmSync(path);
+  // A server with another database may use the folder; a socket that nobody answers on was left by one that was killed.
+  if (await accepts(path)) {
+    const text = `Another Parallama process listens on ${path}. Stop it, or choose another folder with --data-dir.`;
+    throw new GatewayFailure({ kind: "conflict", message: text });
+  }
+  rmSync(path, { force: true });
   const server = Bun.serve({
     unix: path,
     fetch: async (request) => {
@@ -145,13 +153,38 @@ function listenForCommands(app: App, dataDir: string): Bun.Server<undefined> {
   return server as unknown as Bun.Server<undefined>;
 }
 
-/** Waits for SIGTERM or SIGINT; SIGHUP reads the configuration again. */
-function untilStopped(state: Running): Promise<string> {
-  return new Promise((resolve) => {
-    process.on("SIGTERM", () => resolve("SIGTERM"));
-    process.on("SIGINT", () => resolve("SIGINT"));
-    process.on("SIGHUP", () => void reload(state));
+async function accepts(path: string): Promise<boolean> {
+  if (!existsSync(path)) return false;
+  try {
+    const socket = await Bun.connect({ unix: path, socket: { data() {} } });
+    socket.end();
+    return true;
+  } catch {
+    return false;
+  }
+}
+
+/**
+ * SIGTERM and SIGINT stop the server; SIGHUP reads the configuration again. Listened for from the very start, since the
+ * system would end the process: one that comes while the server starts is heeded when it has started.
+ */
+function listenForSignals() {
+  const { promise: stopped, resolve } = Promise.withResolvers<string>();
+  let reloadNow: (() => void) | undefined;
+  let missed = false;
+  process.on("SIGTERM", () => resolve("SIGTERM"));
+  process.on("SIGINT", () => resolve("SIGINT"));
+  process.on("SIGHUP", () => {
+    if (reloadNow === undefined) missed = true;
+    else reloadNow();
   });
+  return {
+    stopped,
+    onReload(callback: () => void) {
+      reloadNow = callback;
+      if (missed) callback();
+    },
+  };
 }
 
 async function reload(state: Running): Promise<void> {
@@ -185,9 +218,9 @@ async function stop(state: Running, reason: string): Promise<number> {
     process.on("SIGTERM", () => resolve());
     process.on("SIGINT", () => resolve());
   });
-  await Promise.race([untilIdle(app, config.server.drainTimeoutMs), impatient]);
+  await Promise.race([untilIdle(state, config.server.drainTimeoutMs), impatient]);
   for (const server of servers) server.stop(true);
-  await untilIdle(app, 5_000);
+  await untilIdle(state, 5_000);
   rmSync(join(config.dataDir, CONTROL_SOCKET), { force: true });
   const unwritten = await app.close();
   events.serverStopped(unwritten);
@@ -195,9 +228,11 @@ async function stop(state: Running, reason: string): Promise<number> {
   return unwritten === 0 ? 0 : 1;
 }
 
-async function untilIdle(app: App, timeoutMs: number): Promise<void> {
+/** Waits until no request is in progress and every answer has left. */
+async function untilIdle({ app, servers }: Running, timeoutMs: number): Promise<void> {
   const endMs = performance.now() + timeoutMs;
-  while (app.inProgress.size > 0 && performance.now() < endMs) await Bun.sleep(20);
+  const isBusy = () => app.inProgress.size > 0 || servers.some((server) => server.pendingRequests > 0);
+  while (isBusy() && performance.now() < endMs) await Bun.sleep(20);
 }
 
 function load(mode: ConfigMode, flags: ConfigFlags): LoadedConfig {

@@ -1,6 +1,7 @@
 import type { App } from "./app.ts";
 import type { Config } from "./config/config.ts";
 import type { CatalogModel } from "./engine/ports.ts";
+import type { FirstKeys } from "./first-start.ts";
 
 /** A small model from the hub that answers sensibly, about 100 MB. */
 export const BETTER_MODEL = "hf:bartowski/SmolLM2-135M-Instruct-GGUF:Q4_K_M";
@@ -42,10 +43,7 @@ async function developmentHints(app: App, url: string): Promise<string[]> {
     ];
   }
   return [
-    "",
-    "Your keys. They are shown this once and kept only as digests, so keep them:",
-    `  administrator   ${firstKeys.adminKey}`,
-    `  user '${firstKeys.username}'       ${firstKeys.userKey}`,
+    ...firstKeysLines(firstKeys),
     "",
     "Try it:",
     `  curl ${url}/v1/chat/completions \\`,
@@ -60,6 +58,16 @@ async function developmentHints(app: App, url: string): Promise<string[]> {
     `See what it used and cost:  bin/parallama usage show ${firstKeys.username}`,
     "List the models:            bin/parallama model list",
     ...(demo ? demoHints() : []),
+  ];
+}
+
+/** The keys that the first start made. */
+export function firstKeysLines({ adminKey, userKey, username }: FirstKeys): string[] {
+  return [
+    "",
+    "Your keys. They are shown this once and kept only as digests, so keep them:",
+    `  administrator   ${adminKey}`,
+    `  user '${username}'       ${userKey}`,
   ];
 }
 

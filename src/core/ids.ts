@@ -27,8 +27,10 @@ export function createUlidSource(clock: Clock, random: RandomBytes): () => strin
       timePart = encodeTime(ms);
       random(digits);
       for (let i = 0; i < RANDOM_LENGTH; i++) digits[i] = (digits[i] ?? 0) & 31;
-    } else {
-      increment(digits);
+    } else if (!increment(digits)) {
+      // The random part has come to its end: what follows counts as made a millisecond later.
+      lastMs++;
+      timePart = encodeTime(lastMs);
     }
     let id = timePart;
     for (let i = 0; i < RANDOM_LENGTH; i++) id += CROCKFORD[digits[i] ?? 0];
@@ -46,13 +48,15 @@ function encodeTime(ms: number): string {
   return text;
 }
 
-function increment(digits: Uint8Array): void {
+/** Counts up by one; false when that begins again at nought. */
+function increment(digits: Uint8Array): boolean {
   for (let i = digits.length - 1; i >= 0; i--) {
     const digit = digits[i] ?? 0;
     if (digit < 31) {
       digits[i] = digit + 1;
-      return;
+      return true;
     }
     digits[i] = 0;
   }
+  return false;
 }

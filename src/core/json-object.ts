@@ -69,8 +69,11 @@ export function withFields(object: JsonObject, fields: Readonly<Record<string, u
 export function withoutField({ bytes, spans }: JsonObject, name: string): Uint8Array {
   const span = spans.get(name);
   if (span === undefined) return bytes;
-  const names = [...spans.keys()];
-  const before = spans.get(names[names.indexOf(name) - 1] ?? "");
+  let before: readonly [number, number] | undefined;
+  for (const [field, other] of spans) {
+    if (field === name) break;
+    before = other;
+  }
   const start = before?.[1] ?? bytes.indexOf(OPEN_BRACE) + 1;
   // The first field takes the comma after it along, any other the one before.
   const end = before === undefined && spans.size > 1 ? bytes.indexOf(COMMA, span[1]) + 1 : span[1];

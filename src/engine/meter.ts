@@ -32,13 +32,17 @@ export function usageOf(
   return { ...reported, tokens, source: counted ? "counted" : "estimated" };
 }
 
-/** What a price makes of a usage. Parts that another model produced are charged at that model's price, if it has one. */
+/**
+ * What a price makes of a usage. Parts that another model produced are charged at that model's price, if it has one. An
+ * answer that another model gave than was asked costs what `servedPriceOf` says of that one.
+ */
 export function priceUsage(
   usage: Usage,
   price: Price | undefined,
   priceOf: (model: string) => Price | undefined,
+  servedPriceOf = priceOf,
 ): NanoUsd {
-  const own = usage.servedModel === undefined ? price : (priceOf(usage.servedModel) ?? price);
+  const own = usage.servedModel === undefined ? price : (servedPriceOf(usage.servedModel) ?? price);
   let cost = own === undefined ? 0n : costOf(usage.tokens, own);
   for (const part of usage.subCharges ?? []) {
     const partPrice = priceOf(part.model) ?? price;
@@ -57,11 +61,14 @@ export function costsOf(
   atMs: number,
 ): { chargedNanoUsd: NanoUsd; costNanoUsd: NanoUsd } {
   const priceOf = (model: string) => book.chargeFor(model, target.provider.name, model, atMs);
+  const chargedOf = (model: string) => priceOf(model).charged;
+  // A price of the public name is the operator's word on what this model costs, whoever answers behind it.
+  const isPublic = charge.charged !== undefined && charge.charged.provider === undefined;
   const flat = charge.charged === undefined && target.provider.paid && book.unpriced.kind === "flat";
   const chargedNanoUsd =
     flat && book.unpriced.kind === "flat"
       ? book.unpriced.costNanoUsd
-      : priceUsage(usage, charge.charged, (model) => priceOf(model).charged);
+      : priceUsage(usage, charge.charged, chargedOf, isPublic ? () => undefined : chargedOf);
   return { chargedNanoUsd, costNanoUsd: priceUsage(usage, charge.cost, (model) => priceOf(model).cost) };
 }
 
@@ -70,11 +77,10 @@ function estimateOutput(facts: AnswerFacts): number {
 }
 
 /**
- * Whether the counts can be charged as they are. A stream that was cut short has reported its output only in part; and
- * a provider that says "nothing in, nothing out" beside text has not counted (Ollama puts zeros on early chunks).
+ * Whether the counts can be charged as they are. A stream that was cut short has reported its output only in part; a
+ * count that is missing is unknown, not zero (older Ollama leaves the prompt's out when it was cached); and a provider that says "nothing in, nothing out" beside text has not counted (Ollama puts zeros on early chunks).
  */
 function isWhole(tokens: TokenCounts, facts: AnswerFacts): boolean {
-  if (!facts.complete || (tokens.input === undefined && tokens.output === undefined)) return false;
-  const nothing = (tokens.input ?? 0) === 0 && (tokens.output ?? 0) === 0;
-  return !(nothing && facts.textPieces > 0);
+  if (!facts.complete || tokens.input === undefined || tokens.output === undefined) return false;
+  return !(tokens.input === 0 && tokens.output === 0 && facts.textPieces > 0);
 }

@@ -43,7 +43,9 @@ async function relayError(scope: RequestScope, under: Attempt, bytes: Uint8Array
   const { status, headers } = under.reply;
   const error = under.target.provider.readError(status, bytes, headers);
   const type = headers.get("content-type") ?? "";
-  if (!ABOUT_THE_REQUEST.has(status) || !type.startsWith("application/json")) return refuse(error);
+  // `readError` says by another status that it is not about the request after all.
+  const about = ABOUT_THE_REQUEST.has(status) && error.providerStatus === status;
+  if (!about || !type.startsWith("application/json")) return refuse(error);
   scope.delivered(bytes.length);
   await scope.finish(status, undefined, error);
   return ok({ status, headers: relayedHeaders(headers), body: bytes });
@@ -62,26 +64,51 @@ export async function relayStream(
 ): Promise<Result<Answer>> {
   const source = under.reply.body?.getReader();
   const reader = request.readAnswer();
-  let first: Uint8Array | undefined;
+  let piece: Uint8Array | undefined;
   try {
-    first = (await source?.read())?.value;
+    piece = source && (await firstPiece(source, reader, under));
   } catch {
     under.done();
     return refuse(whyCut(call, under));
   }
-  if (source === undefined || first === undefined) {
+  if (source === undefined || piece === undefined) {
     under.done();
     return refuse(brokenAnswer());
   }
-  under.alive();
+  const { error, textPieces } = reader.facts();
+  if (error !== undefined && textPieces === 0) {
+    // Nothing has been said yet: an error with a status is worth more to a client than one inside a 200.
+    under.done();
+    under.cancel();
+    return refuse(error);
+  }
   const stream: Stream = { protocol, call, request, scope, under, reader, begun: false };
   // A caller that leaves before its answer is pulled for the first time leaves nobody to run the generator's end.
   call.signal.addEventListener("abort", () => void (stream.begun || leaveStream(stream)), { once: true });
   // One that stops reading holds the generator up; the provider, and the place among the requests, are given back.
   under.whenStalled(() => void leaveStream(stream));
-  const body = pieces(stream, source, first);
+  const body = pieces(stream, source, piece);
   const headers = relayedHeaders(under.reply.headers);
   return ok({ status: 200, headers: { ...headers, "cache-control": "no-cache" }, body });
+}
+
+/** The first bytes that hold a whole event; undefined when the stream ends before one. */
+async function firstPiece(
+  source: ReadableStreamDefaultReader<Uint8Array>,
+  reader: AnswerReader,
+  under: Attempt,
+): Promise<Uint8Array | undefined> {
+  for (;;) {
+    const received = (await source.read()).value;
+    if (received === undefined) {
+      // A last event may lack its delimiter.
+      const rest = reader.rest();
+      return rest.length > 0 ? rest : undefined;
+    }
+    under.alive();
+    const piece = reader.piece(received);
+    if (piece.length > 0 || reader.ended) return piece;
+  }
 }
 
 interface Stream {
@@ -103,9 +130,8 @@ async function* pieces(
   const { reader, scope, under } = stream;
   stream.begun = true;
   try {
-    let received: Uint8Array | undefined = first;
-    while (received !== undefined) {
-      const piece = reader.piece(received);
+    let piece: Uint8Array | undefined = first;
+    while (piece !== undefined) {
       // Counted before the settlement, which writes the count down.
       if (piece.length > 0) scope.delivered(piece.length);
       if (reader.ended) {
@@ -117,8 +143,9 @@ async function* pieces(
         yield piece;
         if (!reader.ended) under.alive();
       }
-      received = (await source.read()).value;
+      const received: Uint8Array | undefined = (await source.read()).value;
       if (!reader.ended) under.alive();
+      piece = received === undefined ? undefined : reader.piece(received);
     }
     const rest = reader.rest();
     if (rest.length > 0) scope.delivered(rest.length);

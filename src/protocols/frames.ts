@@ -3,7 +3,7 @@ const CARRIAGE_RETURN = 0x0d;
 const EMPTY = new Uint8Array(0);
 
 /** An event that is not complete after this many bytes is not an event; no provider sends a tenth of it. */
-const MAX_FRAME_BYTES = 32 * 1024 * 1024;
+export const MAX_FRAME_BYTES = 32 * 1024 * 1024;
 
 /**
  * Looks at one whole frame, its delimiter included, and returns what is to be handed on in its place: the same bytes,
@@ -21,7 +21,9 @@ export type Framing = "line" | "blank-line";
 export class FrameRelay {
   readonly #framing: Framing;
   readonly #read: FrameReader;
-  #held: Uint8Array = EMPTY;
+  /** The beginning of a frame that is not whole yet, as it came. */
+  #held: Uint8Array[] = [];
+  #heldBytes = 0;
 
   constructor(framing: Framing, read: FrameReader) {
     this.#framing = framing;
@@ -29,9 +31,13 @@ export class FrameRelay {
   }
 
   push(chunk: Uint8Array): Uint8Array {
-    const joined = this.#held.length === 0 ? chunk : concat([this.#held, chunk]);
+    if (this.#held.length > 0 && !this.#mayEnd(chunk)) {
+      this.#hold(chunk);
+      return EMPTY;
+    }
     // A delimiter may straddle the chunks: look again from just before the seam.
-    let search = Math.max(0, this.#held.length - 3);
+    let search = Math.max(0, this.#heldBytes - 3);
+    const joined = this.#release(chunk);
     let start = 0;
     let changed = false;
     const out: Uint8Array[] = [];
@@ -45,18 +51,35 @@ export class FrameRelay {
       start = end;
       search = end;
     }
-    this.#held = start === joined.length ? EMPTY : joined.subarray(start);
-    if (this.#held.length > MAX_FRAME_BYTES)
-      throw new Error(`an event of more than ${MAX_FRAME_BYTES} bytes`);
+    if (start < joined.length) this.#hold(joined.subarray(start));
     if (!changed) return start === joined.length ? joined : joined.subarray(0, start);
     return out.length === 1 ? (out[0] ?? EMPTY) : concat(out);
   }
 
   /** The stream has ended: reads what is left, even without its delimiter, and hands it on. */
   rest(): Uint8Array {
-    const last = this.#held;
-    this.#held = EMPTY;
+    const last = this.#release(EMPTY);
     return last.length === 0 ? last : this.#read(last);
+  }
+
+  /** Without a line feed in it no chunk ends a frame: a long one is then held in pieces and joined once. */
+  #mayEnd(chunk: Uint8Array): boolean {
+    return chunk.indexOf(NEWLINE) >= 0;
+  }
+
+  #hold(bytes: Uint8Array): void {
+    this.#held.push(bytes);
+    this.#heldBytes += bytes.length;
+    if (this.#heldBytes > MAX_FRAME_BYTES) throw new Error(`an event of more than ${MAX_FRAME_BYTES} bytes`);
+  }
+
+  /** What was held, with `chunk` behind it. */
+  #release(chunk: Uint8Array): Uint8Array {
+    if (this.#held.length === 0) return chunk;
+    const joined = concat([...this.#held, chunk]);
+    this.#held = [];
+    this.#heldBytes = 0;
+    return joined;
   }
 
   /** One past the delimiter of the first frame that ends at or after `from`, or -1. */

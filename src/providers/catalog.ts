@@ -37,13 +37,22 @@ export class ModelCatalog implements Catalog {
   #index = new Map<string, CatalogModel>();
   #models: readonly CatalogModel[] = [];
   #refreshing: Promise<void> | undefined;
+  #dormant: (name: string) => GatewayError | undefined = () => undefined;
 
   constructor(clock: Clock) {
     this.#clock = clock;
   }
 
-  /** Sets what the catalogue is made of. Lists of providers that stay are kept. */
-  configure(providers: readonly Provider[], declared: readonly DeclaredModel[]): void {
+  /**
+   * Sets what the catalogue is made of. Lists of providers that stay are kept. `dormant`: why a model cannot be called
+   * that is known to belong to a provider without its credentials.
+   */
+  configure(
+    providers: readonly Provider[],
+    declared: readonly DeclaredModel[],
+    dormant: (name: string) => GatewayError | undefined = () => undefined,
+  ): void {
+    this.#dormant = dormant;
     const kept = new Set(
       providers.filter((provider) => this.#providers.includes(provider)).map((p) => p.name),
     );
@@ -84,6 +93,8 @@ export class ModelCatalog implements Catalog {
 
   /** Asks the providers whose list is older than `maxAgeMs`, all at once; what fails keeps its last list. */
   async refresh(maxAgeMs: number): Promise<void> {
+    // What is being asked already may be fewer providers than this caller needs; those will be due no more.
+    if (this.#refreshing !== undefined) await this.#refreshing;
     this.#refreshing ??= this.#ask(maxAgeMs).finally(() => {
       this.#refreshing = undefined;
     });
@@ -94,6 +105,8 @@ export class ModelCatalog implements Catalog {
     await this.refresh(UNKNOWN_PAUSE_MS);
     const known = this.#index.get(canonicalModelName(name));
     if (known !== undefined) return known;
+    const unavailable = this.#dormant(canonicalModelName(name));
+    if (unavailable !== undefined) return { name, aliases: [], targets: [], createdAtMs: 0, unavailable };
     // A provider that could not be asked may well have it: that is no reason to say that it does not exist.
     const silent = this.#providers.find((provider) => this.#mayServeUnlisted(provider));
     if (silent === undefined) return undefined;
@@ -120,17 +133,16 @@ export class ModelCatalog implements Catalog {
 
   async #askOne(provider: Provider): Promise<void> {
     const last = this.#listings.get(provider.name);
+    let models = last?.models ?? [];
+    let failure: GatewayError | undefined;
     try {
-      const models = await provider.listModels();
-      this.#listings.set(provider.name, { models, atMs: this.#clock.monotonicMs(), failure: undefined });
+      models = await provider.listModels();
     } catch (thrown) {
-      const failure = toGatewayError(thrown);
-      this.#listings.set(provider.name, {
-        models: last?.models ?? [],
-        atMs: this.#clock.monotonicMs(),
-        failure,
-      });
+      failure = toGatewayError(thrown);
     }
+    // The configuration may have put another provider in its place meanwhile.
+    if (!this.#providers.includes(provider)) return;
+    this.#listings.set(provider.name, { models, atMs: this.#clock.monotonicMs(), failure });
   }
 
   #build(): void {

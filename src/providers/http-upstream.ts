@@ -2,7 +2,7 @@ import { type GatewayError, GatewayFailure, gatewayError } from "../core/error.t
 import { isRecord } from "../core/json-object.ts";
 import type { ProviderReply, ProviderTimeouts } from "../engine/ports.ts";
 
-/** The largest answer that is read whole. Embeddings of a large batch are tens of megabytes; nothing sensible is more. */
+/** Embeddings of a large batch are tens of megabytes; nothing sensible is more. */
 const MAX_WHOLE_BYTES = 128 * 1024 * 1024;
 /** An address that answered within this time is taken to be reachable. */
 const REACHABLE_MS = 10_000;
@@ -19,6 +19,8 @@ export interface UpstreamOptions {
   readonly timeouts: ProviderTimeouts;
   /** Connect through this Unix socket instead. */
   readonly unixSocket?: () => Promise<string>;
+  /** The largest answer that is read whole. */
+  readonly maxWholeBytes?: number;
   readonly nowMs: () => number;
 }
 
@@ -39,7 +41,7 @@ export class HttpUpstream {
       // The answer is read on its way: compressed, it could not be relayed piece by piece.
       "accept-encoding": "identity",
       "user-agent": "parallama",
-      ...options.headers,
+      ...lowerCased(options.headers),
     };
     this.#headersAlone = { ...options.defaultHeaders, ...this.#headers };
   }
@@ -70,7 +72,7 @@ export class HttpUpstream {
       throw new GatewayFailure(this.#failureOf(thrown), thrown);
     }
     this.#answeredAtMs = this.#options.nowMs();
-    return replyOf(response);
+    return replyOf(response, this.#options.maxWholeBytes ?? MAX_WHOLE_BYTES);
   }
 
   /** What the caller may set, or its default; then what only the configuration may. */
@@ -154,24 +156,35 @@ function probe(
   });
 }
 
-function replyOf(response: Response): ProviderReply {
+/** Two spellings of one name would be sent as two values of one header. */
+function lowerCased(headers: Readonly<Record<string, string>>): Record<string, string> {
+  return Object.fromEntries(Object.entries(headers).map(([name, value]) => [name.toLowerCase(), value]));
+}
+
+function replyOf(response: Response, maxBytes: number): ProviderReply {
   return {
     status: response.status,
     headers: response.headers,
     body: response.body,
-    bytes: () => wholeBody(response),
+    bytes: () => wholeBody(response, maxBytes),
   };
 }
 
-async function wholeBody(response: Response): Promise<Uint8Array> {
-  const length = Number(response.headers.get("content-length") ?? Number.NaN);
-  if (length <= MAX_WHOLE_BYTES) return new Uint8Array(await response.arrayBuffer());
-  if (length > MAX_WHOLE_BYTES) throw tooLarge();
+async function wholeBody(response: Response, maxBytes: number): Promise<Uint8Array> {
+  const { headers } = response;
+  const length = Number(headers.get("content-length") ?? Number.NaN);
+  if (length > maxBytes) {
+    await response.body?.cancel();
+    throw tooLarge();
+  }
+  // Of a body that was compressed although it should not be, the length says nothing.
+  if (length <= maxBytes && !headers.has("content-encoding"))
+    return new Uint8Array(await response.arrayBuffer());
   const parts: Uint8Array[] = [];
   let size = 0;
   for await (const part of response.body ?? []) {
     size += part.length;
-    if (size > MAX_WHOLE_BYTES) throw tooLarge();
+    if (size > maxBytes) throw tooLarge();
     parts.push(part);
   }
   return parts.length === 1 && parts[0] !== undefined ? parts[0] : new Uint8Array(Buffer.concat(parts));
@@ -191,15 +204,16 @@ function safeJson(bytes: Uint8Array): unknown {
 
 /** Headers by which a provider says when to come back: `retry-after-ms`, or `retry-after` in seconds or as a date. */
 function retryAfterMs(headers: Headers, nowMs: number): number | undefined {
-  const ms = Number(headers.get("retry-after-ms") ?? Number.NaN);
-  if (ms >= 0) return ms;
-  const text = headers.get("retry-after");
-  if (text === null) return undefined;
-  const seconds = Number(text);
-  if (seconds >= 0) return seconds * 1_000;
-  const date = Date.parse(text);
+  const ms = headers.get("retry-after-ms") ?? "";
+  if (DECIMAL.test(ms)) return Math.ceil(Number(ms));
+  const text = headers.get("retry-after") ?? "";
+  if (DECIMAL.test(text)) return Math.ceil(Number(text) * 1_000);
+  // An HTTP date begins with the day's name; much else is a date to `Date.parse`.
+  const date = /^[A-Za-z]{3}/.test(text) ? Date.parse(text) : Number.NaN;
   return Number.isNaN(date) ? undefined : Math.max(0, date - nowMs);
 }
+
+const DECIMAL = /^\d{1,9}(?:\.\d+)?$/;
 
 /**
  * A provider's error answer as an error for the caller. Where it speaks of the request, its own message is kept; where
@@ -214,7 +228,7 @@ export function providerError(
 ): GatewayError {
   const retry = retryAfterMs(headers, nowMs);
   const details = { providerStatus: status, ...(retry === undefined ? {} : { retryAfterMs: retry }) };
-  if (status === 429) {
+  if (status === 429 && !isAboutAccount(safeJson(body))) {
     return gatewayError(
       "provider_rejected",
       `The provider '${provider}' is limiting requests at the moment.`,
@@ -228,15 +242,17 @@ export function providerError(
       details,
     );
   }
-  if (status === 402) {
-    return gatewayError(
-      "provider_rejected",
-      `The provider '${provider}' refused the gateway's account.`,
-      details,
-    );
+  if (status === 402 || isAboutAccount(safeJson(body))) {
+    return gatewayError("provider_rejected", `The provider '${provider}' refused the gateway's account.`, {
+      providerStatus: 402,
+      code: "provider_account",
+    });
   }
   if (status < 300) {
-    return gatewayError("provider_broken", `The provider '${provider}' answered ${status}, which is no answer to this.`);
+    return gatewayError(
+      "provider_broken",
+      `The provider '${provider}' answered ${status}, which is no answer to this.`,
+    );
   }
   if (status >= 300 && status < 400) {
     return gatewayError("provider_broken", `The provider '${provider}' redirected, which is not followed.`);
@@ -246,6 +262,26 @@ export function providerError(
   }
   const message = messageOf(safeJson(body)) ?? `The provider '${provider}' refused the request (${status}).`;
   return gatewayError("provider_rejected", message, details);
+}
+
+/** Codes by which providers say, under several statuses, that our account there has no money or no right left. */
+const ACCOUNT_CODES: ReadonlySet<unknown> = new Set([
+  "insufficient_quota",
+  "billing_hard_limit_reached",
+  "billing_not_active",
+  "billing_error",
+  "account_deactivated",
+  "enforced_spend_limit_reached",
+]);
+/** Anthropic says it with the type of any bad request, in words only. */
+const ACCOUNT_WORDS = /credit balance is too low/i;
+
+function isAboutAccount(body: unknown): boolean {
+  if (!isRecord(body) || !isRecord(body["error"])) return false;
+  const { type, code, message, details } = body["error"];
+  const detail = isRecord(details) ? details["error_code"] : undefined;
+  if (ACCOUNT_CODES.has(type) || ACCOUNT_CODES.has(code) || ACCOUNT_CODES.has(detail)) return true;
+  return typeof message === "string" && ACCOUNT_WORDS.test(message);
 }
 
 function messageOf(body: unknown): string | undefined {

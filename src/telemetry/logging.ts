@@ -6,7 +6,8 @@ import {
   type Logger,
   type LogLevel,
   reset,
-  type Sink, withFilter,
+  type Sink,
+  withFilter,
 } from "@logtape/logtape";
 import { type DirectLog, directLog, fileSink, jsonLine, stdoutSink, textLine } from "./log-sinks.ts";
 

@@ -91,10 +91,15 @@ test("kill -9 does not leave the local models' process behind, and the next star
 
 function childrenOf(pid: number): number[] {
   const listed = Bun.spawnSync(["ps", "-o", "pid=", "--ppid", String(pid)]).stdout.toString();
-  return listed.split("\n").map(Number).filter((child) => child > 0);
+  return listed
+    .split("\n")
+    .map(Number)
+    .filter((child) => child > 0);
 }
 
 function isRunning(pid: number): boolean {
-  const state = Bun.spawnSync(["ps", "-o", "stat=", "-p", String(pid)]).stdout.toString().trim();
+  const state = Bun.spawnSync(["ps", "-o", "stat=", "-p", String(pid)])
+    .stdout.toString()
+    .trim();
   return state !== "" && !state.startsWith("Z");
 }

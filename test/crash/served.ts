@@ -1,11 +1,11 @@
 /** What the crash tests share: a load of streams that a test holds in its hand, and a look into the database. */
 import { Database } from "bun:sqlite";
 import { expect } from "bun:test";
+import { partly, post, STREAMED, type Streamed } from "../scenarios/bad-days/spoken.ts";
 import type { GatewayProcess } from "../support/gateway-process.ts";
 import { end, type Step, wait } from "../support/script.ts";
 import { type ScriptedUpstream, scriptedUpstream } from "../support/scripted-upstream.ts";
 import { type Gate, gate, within } from "../support/within.ts";
-import { partly, post, STREAMED, type Streamed } from "../scenarios/bad-days/spoken.ts";
 
 export interface StoredRequest {
   readonly id: string;
@@ -19,7 +19,9 @@ export interface StoredRequest {
 export function storedRequests(path: string): StoredRequest[] {
   using database = new Database(path, { readwrite: true, create: false });
   return database
-    .query<StoredRequest, []>("select id, status, error, input_tokens, output_tokens from requests order by id")
+    .query<StoredRequest, []>(
+      "select id, status, error, input_tokens, output_tokens from requests order by id",
+    )
     .all();
 }
 
@@ -47,7 +49,10 @@ export async function heldProvider(): Promise<{ upstream: ScriptedUpstream; held
   const upstream = await scriptedUpstream();
   const held = gate();
   for (const spoken of STREAMED) {
-    const [first, rest] = [spoken.events.slice(0, spoken.leading + 1), spoken.events.slice(spoken.leading + 1)];
+    const [first, rest] = [
+      spoken.events.slice(0, spoken.leading + 1),
+      spoken.events.slice(spoken.leading + 1),
+    ];
     upstream.replyAlways(`POST ${spoken.path}`, (): Step[] =>
       partly(spoken, first.length, {
         then: [wait(held), ...rest.map((bytes): Step => ({ do: "chunk", bytes })), end()],
@@ -65,7 +70,11 @@ export interface HeldStream {
 }
 
 /** Begins streams, all protocols in turn, and waits until each has its first text. */
-export async function beginStreams(gateway: GatewayProcess, key: string, count: number): Promise<HeldStream[]> {
+export async function beginStreams(
+  gateway: GatewayProcess,
+  key: string,
+  count: number,
+): Promise<HeldStream[]> {
   return await Promise.all(
     Array.from({ length: count }, async (_, i) => {
       const spoken = streamedAt(i);

@@ -135,8 +135,8 @@ test("a row that comes twice is written once, and the first stays", async () => 
   await setup.journal.append(
     requestRow("a", { costNanoUsd: 2n, attempts: [attemptRow({ costNanoUsd: 3n })] }),
   );
-  expect(setup.other.query("select cost_nano_usd from requests").values()).toEqual([[1n]]);
-  expect(setup.other.query("select cost_nano_usd from attempts").values()).toEqual([[7n]]);
+  expect(setup.other.query("select cost_nano_usd, status from requests").values()).toEqual([[1n, 200n]]);
+  expect(setup.other.query("select cost_nano_usd, status from attempts").values()).toEqual([[7n, 200n]]);
 });
 
 test("beyond the bound of waiting rows new requests are refused, and no longer once it has caught up", async () => {

@@ -83,6 +83,17 @@ test("transactions that begin together run one after the other, and none is lost
   expect(committed()).toEqual([["n", "20"]]);
 });
 
+test("a transaction that begins by reading has its turn to write already", async () => {
+  database.other.run("pragma busy_timeout = 0");
+  await db.transaction().execute(async (trx) => {
+    await trx.selectFrom("settings").selectAll().execute();
+    // Written now, this would make the transaction's own write fail.
+    expect(() => database.other.run("insert into settings values ('b', '2')")).toThrow(/locked/);
+    await set(trx, "a", "1");
+  });
+  expect(committed()).toEqual([["a", "1"]]);
+});
+
 test("a plain query waits for the transaction in progress", async () => {
   const order: string[] = [];
   const pause = gate();

@@ -13,6 +13,8 @@ export interface ProgramOptions {
   readonly env?: Readonly<Record<string, string>>;
   /** Keep this folder (a restart on the same data); otherwise one is made, and removed at the end. */
   readonly dataDir?: string;
+  /** Where it runs; the data directory, if not given. */
+  readonly cwd?: string;
   /** What stands before the program on the command line: `setpriv ...`, or a shell that sets a limit. */
   readonly prefix?: readonly string[];
 }
@@ -21,6 +23,8 @@ export interface ServerOptions extends ProgramOptions {
   /** Default: true. */
   readonly dev?: boolean;
   readonly args?: readonly string[];
+  /** Further addresses. Default: one on a free port, since development mode would take 8001. */
+  readonly listen?: readonly string[];
 }
 
 export interface Ran {
@@ -59,7 +63,8 @@ export interface GatewayProcess extends AsyncDisposable {
 /** Runs a command of the program to its end. */
 export async function runProgram(args: readonly string[], options: ProgramOptions = {}): Promise<Ran> {
   const dataDir = options.dataDir ?? makeDataDir();
-  const child = spawn([...args, "--data-dir", dataDir], dataDir, options);
+  const place = args.includes("--data-dir") ? [] : ["--data-dir", dataDir];
+  const child = spawn([...args, ...place], dataDir, options);
   try {
     const exitCode = await within(`the end of parallama ${args.join(" ")}`, child.process.exited, 60_000);
     await child.read;
@@ -78,12 +83,16 @@ export async function startProcess(options: ServerOptions = {}): Promise<Gateway
   const args = [
     "serve",
     ...((options.dev ?? true) ? ["--dev"] : ["--host", "127.0.0.1"]),
-    ...["--port", "0", "--listen", "127.0.0.1:0", "--log-format", "json", "--data-dir", dataDir],
+    ...["--port", "0", "--log-format", "json", "--data-dir", dataDir],
+    ...(options.listen ?? ["127.0.0.1:0"]).flatMap((address) => ["--listen", address]),
     ...(options.yaml === undefined ? [] : ["--config", yamlPath]),
     ...(options.args ?? []),
   ];
   const child = spawn(args, dataDir, options);
-  const url = await child.when("the server to listen", () => /listening on (http:\S+)/.exec(child.stdout())?.[1]);
+  const url = await child.when(
+    "the server to listen",
+    () => /listening on (http:\S+)/.exec(child.stdout())?.[1],
+  );
   // The text that has the keys is written at once.
   const keyOf = (pattern: RegExp) => pattern.exec(child.stdout())?.[1] ?? "";
   const server: GatewayProcess = {
@@ -96,7 +105,8 @@ export async function startProcess(options: ServerOptions = {}): Promise<Gateway
     stdout: child.stdout,
     stderr: child.stderr,
     events: () => eventsIn(child.stdout()),
-    event: (name) => child.when(`the event ${name}`, () => eventsIn(child.stdout()).find((line) => line.event === name)),
+    event: (name) =>
+      child.when(`the event ${name}`, () => eventsIn(child.stdout()).find((line) => line.event === name)),
     signal: (name) => child.process.kill(name),
     async stop(name = "SIGTERM") {
       child.process.kill(name);
@@ -125,13 +135,14 @@ export function makeDataDir(): string {
   return mkdtempSync(join(tmpdir(), "parallama-process-"));
 }
 
-function spawn(args: readonly string[], cwd: string, { env = {}, prefix = [] }: ProgramOptions) {
+function spawn(args: readonly string[], home: string, options: ProgramOptions) {
+  const { env = {}, prefix = [] } = options;
   const child = Bun.spawn([...prefix, process.execPath, "--no-env-file", MAIN, ...args], {
-    cwd,
+    cwd: options.cwd ?? home,
     // As the launcher sets it. Ollama at a closed port, so that one on this machine does not join in.
     env: {
       PATH: process.env["PATH"] ?? "",
-      HOME: cwd,
+      HOME: home,
       BUN_CONFIG_MAX_HTTP_REQUESTS: "65336",
       OLLAMA_BASE_URL: "http://127.0.0.1:9",
       UPSTREAM_KEY: "upstream-key",
@@ -171,7 +182,11 @@ function spawn(args: readonly string[], cwd: string, { env = {}, prefix = [] }: 
         const found = answer();
         if (found !== undefined) return found;
         const ended = read.then(() => "ended" as const);
-        if ((await within(`${what}; so far: ${stdout()}${stderr()}`, Promise.race([next, ended]), 60_000)) !== "ended") continue;
+        if (
+          (await within(`${what}; so far: ${stdout()}${stderr()}`, Promise.race([next, ended]), 60_000)) !==
+          "ended"
+        )
+          continue;
         const last = answer();
         if (last !== undefined) return last;
         throw new Error(`the program ended before ${what}: ${stdout()}${stderr()}`);

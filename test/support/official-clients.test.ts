@@ -136,8 +136,8 @@ async function ollamaChatText(body: ChatRequest, stream: boolean, url: string) {
 
 async function ollamaGenerateText(body: GenerateRequest, stream: boolean, url: string) {
   const client = ollamaClient(url, "k");
-  if (!stream) return (await client.generate({ ...body, stream: false })).response;
+  if (!stream) return (await client.generate({ ...body, stream: false })).response ?? "";
   let text = "";
-  for await (const part of await client.generate({ ...body, stream: true })) text += part.response;
+  for await (const part of await client.generate({ ...body, stream: true })) text += part.response ?? "";
   return text;
 }

@@ -7,6 +7,7 @@
 import { existsSync, readdirSync, readFileSync } from "node:fs";
 import { join, relative } from "node:path";
 import { readAiSdkFile, readCassette, readOllamaFile } from "./recording-formats.ts";
+import { skipReason } from "./skip.ts";
 
 export type RecordingProtocol =
   | "openai-chat"
@@ -68,10 +69,10 @@ export interface LoadedRecordings {
 const folder = process.env.PARALLAMA_RECORDINGS ?? "";
 
 /** Why tests on recordings are skipped; undefined where they run. */
-export const recordingsSkipReason: string | undefined =
-  folder === "" ? "PARALLAMA_RECORDINGS is not set: tests on recorded answers are skipped" : undefined;
-
-if (recordingsSkipReason !== undefined) console.info(recordingsSkipReason);
+export const recordingsSkipReason: string | undefined = skipReason(
+  "recordings absent",
+  folder === "" ? "PARALLAMA_RECORDINGS is not set: tests on recorded answers are skipped" : undefined,
+);
 
 let loaded: LoadedRecordings | undefined;
 

@@ -1,4 +1,4 @@
-import { afterEach, beforeEach, expect, test } from "bun:test";
+import { afterEach, beforeEach, expect, spyOn, test } from "bun:test";
 import { readFileSync } from "node:fs";
 import { join } from "node:path";
 import { skipReason } from "./skip.ts";
@@ -6,10 +6,14 @@ import { skipReason } from "./skip.ts";
 const testFolder = join(import.meta.dir, "..");
 const before = process.env.CI;
 
+let print: ReturnType<typeof spyOn>;
+
 beforeEach(() => {
+  print = spyOn(console, "info").mockImplementation(() => undefined);
   process.env.CI = "true";
 });
 afterEach(() => {
+  print.mockRestore();
   if (before === undefined) delete process.env.CI;
   else process.env.CI = before;
 });

@@ -33,12 +33,14 @@ export function mergeUsage(earlier: Json | undefined, later: Json | undefined): 
 
 function countsOf(usage: Json): TokenCounts {
   const details = isRecord(usage["output_tokens_details"]) ? usage["output_tokens_details"] : {};
+  const output = reportedCount(usage["output_tokens"]);
+  const thinking = reportedCount(details["thinking_tokens"]);
   return tokenCounts({
     input: reportedCount(usage["input_tokens"]),
     cacheRead: reportedCount(usage["cache_read_input_tokens"]),
     cacheWrite: reportedCount(usage["cache_creation_input_tokens"]),
-    output: reportedCount(usage["output_tokens"]),
-    reasoning: reportedCount(details["thinking_tokens"]),
+    output,
+    reasoning: thinking === undefined ? undefined : Math.min(thinking, output ?? thinking),
   });
 }
 

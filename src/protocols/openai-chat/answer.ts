@@ -16,6 +16,9 @@ const USAGE_NULL = Buffer.from(',"usage":null');
  */
 export class OpenAiAnswerReader extends JsonAnswerReader {
   readonly #hideUsage: boolean;
+  /** Indices of the choices that have begun and not finished, and of those that have. */
+  readonly #unfinished = new Set<unknown>();
+  readonly #finished = new Set<unknown>();
 
   /** `hideUsage`: the gateway asked for usage and the caller did not, so the caller must not see it. */
   constructor(hideUsage: boolean) {
@@ -50,11 +53,22 @@ export class OpenAiAnswerReader extends JsonAnswerReader {
     if (!Array.isArray(choices)) return;
     for (const choice of choices) {
       if (!isRecord(choice)) continue;
-      if (typeof choice["finish_reason"] === "string") this.complete = true;
+      this.#follow(choice["index"], typeof choice["finish_reason"] === "string");
       this.produced(choice["text"]);
       const delta = choice["delta"] ?? choice["message"];
       if (isRecord(delta)) this.#readDelta(delta);
     }
+  }
+
+  /** With `n` choices the answer is complete when each that began has finished. */
+  #follow(index: unknown, finished: boolean): void {
+    if (finished) {
+      this.#finished.add(index);
+      this.#unfinished.delete(index);
+    } else if (!this.#finished.has(index)) {
+      this.#unfinished.add(index);
+    }
+    this.complete = this.#finished.size > 0 && this.#unfinished.size === 0;
   }
 
   /** Text, or with some servers (Mistral's reasoning models) a list of parts. */

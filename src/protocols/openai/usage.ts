@@ -33,7 +33,10 @@ export function openAiUsage(usage: unknown): Usage | undefined {
   };
 }
 
-/** All output. Where the total exceeds prompt and completion, the remainder was generated too. */
+/**
+ * All output. Where the total exceeds prompt and completion, the remainder was generated too; and more reasoning than
+ * completion cannot lie inside it.
+ */
 function wholeOutput(
   prompt: number | undefined,
   completion: number | undefined,
@@ -41,6 +44,7 @@ function wholeOutput(
   total: number | undefined,
 ): number | undefined {
   if (completion === undefined) return reasoning;
-  if (total === undefined || prompt === undefined) return completion;
-  return Math.max(completion, total - prompt);
+  const stated =
+    total === undefined || prompt === undefined ? completion : Math.max(completion, total - prompt);
+  return reasoning !== undefined && reasoning > stated ? completion + reasoning : stated;
 }

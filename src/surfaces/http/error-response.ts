@@ -22,7 +22,7 @@ export function errorResponse(shape: RouteShape, error: GatewayError, requestId:
   if (error.retryAfterMs !== undefined) {
     headers.set("retry-after", String(Math.max(1, Math.ceil(error.retryAfterMs / 1_000))));
   }
-  if (HOPELESS.has(error.kind)) headers.set("x-should-retry", "false");
+  if (HOPELESS.has(error.kind) || error.code === "provider_account") headers.set("x-should-retry", "false");
   return new Response(JSON.stringify(errorBody(shape, error, requestId)), { status, headers });
 }
 

@@ -65,9 +65,7 @@ export function inferenceRoute(
     const scope = new RequestScope(ports, call);
     const refused = refuseEarly(ports);
     const answer =
-      refused === undefined
-        ? await answerTo(ports, protocol, call, scope, request, waits)
-        : undefined;
+      refused === undefined ? await answerTo(ports, protocol, call, scope, request, waits) : undefined;
     if (answer?.ok) return respond(protocol, requestId, answer.value);
     const error = refused ?? answer?.error ?? gatewayError("internal", "Internal server error");
     // A journal that cannot write cannot take this row either: the refusal does not wait for it.

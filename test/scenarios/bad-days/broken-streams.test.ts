@@ -155,7 +155,10 @@ describe.each(BREAKS)("a provider that $name", ({ reply, kind, says }) => {
     expect(row.usage?.tokens.input).toBeGreaterThan(0);
     await untilIdle(gateway);
     // The provider does not work on for nobody.
-    await within("the provider's end", upstream.requests.at(-1)?.ended ?? Promise.reject(new Error("no request")));
+    await within(
+      "the provider's end",
+      upstream.requests.at(-1)?.ended ?? Promise.reject(new Error("no request")),
+    );
   });
 
   test.each(STREAMED)("$name: the official client throws", async (spoken) => {
@@ -163,7 +166,13 @@ describe.each(BREAKS)("a provider that $name", ({ reply, kind, says }) => {
     upstream.replyAlways(`POST ${spoken.path}`, () => reply(spoken, seen));
     const row = nextRow(gateway);
     const reading = spoken.read(gateway.url, gateway.userKey, () => seen.open());
-    const thrown = await within("the client", reading.then((text) => `read "${text}"`, (failure: unknown) => failure));
+    const thrown = await within(
+      "the client",
+      reading.then(
+        (text) => `read "${text}"`,
+        (failure: unknown) => failure,
+      ),
+    );
     expect(thrown).toBeInstanceOf(Error);
     expect(String(thrown)).toMatch(says);
     expect((await row).error).toBe(kind);
@@ -189,7 +198,13 @@ describe("an error event of the provider after its 200", () => {
       partly(spoken, first(spoken), { then: [chunk(spoken.errorEvent("engine overheated")), hang()] }),
     );
     const reading = spoken.read(gateway.url, gateway.userKey);
-    const thrown = await within("the client", reading.then((text) => `read "${text}"`, (failure: unknown) => failure));
+    const thrown = await within(
+      "the client",
+      reading.then(
+        (text) => `read "${text}"`,
+        (failure: unknown) => failure,
+      ),
+    );
     expect(String(thrown)).toContain("engine overheated");
     await untilIdle(gateway);
     await upstream.requests.at(-1)?.closedByPeer;
@@ -203,14 +218,23 @@ describe("an error event of the provider after its 200", () => {
     ]);
     const reading = spoken.read(gateway.url, gateway.userKey);
     const row = nextRow(gateway);
-    const thrown = await within("the client", reading.then((text) => `read "${text}"`, (failure: unknown) => failure));
+    const thrown = await within(
+      "the client",
+      reading.then(
+        (text) => `read "${text}"`,
+        (failure: unknown) => failure,
+      ),
+    );
     expect(String(thrown)).toContain("no capacity");
     expect(await row).toMatchObject({ status: 502, error: "provider_rejected" });
   });
 
   test.each(STREAMED)("$name: as a whole answer with status 200", async (spoken) => {
     const text = spoken.errorEvent("no capacity");
-    const document = new TextDecoder().decode(text).replace(/^(event: error\n)?data: /, "").trim();
+    const document = new TextDecoder()
+      .decode(text)
+      .replace(/^(event: error\n)?data: /, "")
+      .trim();
     upstream.replyAlways(`POST ${spoken.path}`, () => json(200, document));
     const response = await post(gateway.url, gateway.userKey, spoken, false);
     expect(response.status).toBe(502);
@@ -225,7 +249,9 @@ describe("an error event of the provider after its 200", () => {
 
 describe("what is odd and no failure", () => {
   test.each(STREAMED)("$name: a connection that stays open after the terminal event", async (spoken) => {
-    upstream.replyAlways(`POST ${spoken.path}`, () => partly(spoken, spoken.events.length, { then: [hang()] }));
+    upstream.replyAlways(`POST ${spoken.path}`, () =>
+      partly(spoken, spoken.events.length, { then: [hang()] }),
+    );
     expect(await within("the text", spoken.read(gateway.url, gateway.userKey))).toBe("Hello");
     await untilIdle(gateway);
   });
@@ -241,21 +267,24 @@ describe("what is odd and no failure", () => {
     expect(await row).toMatchObject({ status: 200, error: null, usage: { tokens: { input: 3, output: 2 } } });
   });
 
-  test.each(STREAMED)("$name: garbage between the events is passed on, and the usage is still read", async (spoken) => {
-    const rubbish = spoken.shape === "ollama" ? utf8("not json\n") : utf8(": noise\n\ndata: not json\n\n");
-    const [last] = spoken.events.slice(-1);
-    upstream.replyAlways(`POST ${spoken.path}`, () =>
-      partly(spoken, spoken.events.length - 1, { then: [chunk(rubbish), chunk(last ?? utf8("")), end()] }),
-    );
-    const response = await post(gateway.url, gateway.userKey, spoken, true);
-    const text = await response.text();
-    expect(text).toContain("not json");
-    expect(await rowOf(gateway, response.headers.get("x-request-id"))).toMatchObject({
-      status: 200,
-      error: null,
-      usage: { source: "provider", tokens: { input: 3, output: 2 } },
-    });
-  });
+  test.each(STREAMED)(
+    "$name: garbage between the events is passed on, and the usage is still read",
+    async (spoken) => {
+      const rubbish = spoken.shape === "ollama" ? utf8("not json\n") : utf8(": noise\n\ndata: not json\n\n");
+      const [last] = spoken.events.slice(-1);
+      upstream.replyAlways(`POST ${spoken.path}`, () =>
+        partly(spoken, spoken.events.length - 1, { then: [chunk(rubbish), chunk(last ?? utf8("")), end()] }),
+      );
+      const response = await post(gateway.url, gateway.userKey, spoken, true);
+      const text = await response.text();
+      expect(text).toContain("not json");
+      expect(await rowOf(gateway, response.headers.get("x-request-id"))).toMatchObject({
+        status: 200,
+        error: null,
+        usage: { source: "provider", tokens: { input: 3, output: 2 } },
+      });
+    },
+  );
 
   test.each(STREAMED)("$name: a whole answer where a stream was asked for", async (spoken) => {
     upstream.replyAlways(`POST ${spoken.path}`, () => json(200, spoken.whole));
@@ -270,18 +299,21 @@ describe("what is odd and no failure", () => {
   test.each([
     { how: "closes", last: close },
     { how: "resets", last: reset },
-  ])("a provider that $how kept-alive connections between two requests costs nobody an error", async ({ last }) => {
-    await using closing = await scriptedUpstream();
-    await using own = await gatewayAt(closing.url);
-    for (const spoken of STREAMED) {
-      const replies = () => [...goodAnswer(spoken, false).slice(0, -1), last()];
-      closing.replyAlways(`POST ${spoken.path}`, replies);
-      for (let i = 0; i < 10; i++) {
-        const response = await post(own.url, own.userKey, spoken, false);
-        expect(response.status).toBe(200);
-        expect(await response.json()).toEqual(spoken.whole);
-        await closing.idle();
+  ])(
+    "a provider that $how kept-alive connections between two requests costs nobody an error",
+    async ({ last }) => {
+      await using closing = await scriptedUpstream();
+      await using own = await gatewayAt(closing.url);
+      for (const spoken of STREAMED) {
+        const replies = () => [...goodAnswer(spoken, false).slice(0, -1), last()];
+        closing.replyAlways(`POST ${spoken.path}`, replies);
+        for (let i = 0; i < 10; i++) {
+          const response = await post(own.url, own.userKey, spoken, false);
+          expect(response.status).toBe(200);
+          expect(await response.json()).toEqual(spoken.whole);
+          await closing.idle();
+        }
       }
-    }
-  });
+    },
+  );
 });

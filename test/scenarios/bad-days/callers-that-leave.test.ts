@@ -7,7 +7,16 @@ import { chunk, chunkedHead, end, hang, json, type Step, wait } from "../../supp
 import { type ScriptedUpstream, scriptedUpstream } from "../../support/scripted-upstream.ts";
 import { gate, within } from "../../support/within.ts";
 import { gatewayAt, nextRow, untilIdle } from "./failing-gateway.ts";
-import { bodyOf, goodAnswer, isStreamed, partly, SPOKEN, type Spoken, STREAMED, type Streamed } from "./spoken.ts";
+import {
+  bodyOf,
+  goodAnswer,
+  isStreamed,
+  partly,
+  SPOKEN,
+  type Spoken,
+  STREAMED,
+  type Streamed,
+} from "./spoken.ts";
 
 const WAYS = [
   { way: "closes", leave: (client: RawClient) => client.close() },
@@ -47,7 +56,12 @@ describe.each(WAYS)("a caller that $way", ({ leave }) => {
         const asked = await upstream.next();
         await leave(client);
         await within("the provider to be told", asked.closedByPeer);
-        expect(await row).toMatchObject({ status: 499, error: "client_closed", responseBytes: 0, costNanoUsd: 0n });
+        expect(await row).toMatchObject({
+          status: 499,
+          error: "client_closed",
+          responseBytes: 0,
+          costNanoUsd: 0n,
+        });
         await untilIdle(gateway);
       });
     }
@@ -155,29 +169,34 @@ describe("a caller that sends no more and still reads", () => {
 });
 
 describe("a caller that stops reading", () => {
-  test.each(STREAMED)("$name: is not waited for without end, and is told when it comes back", async (spoken) => {
-    await using impatient = await gatewayAt(upstream.url, { idle: "1s" });
-    const event = utf8(fromUtf8(spoken.events[spoken.leading] ?? utf8("")).replace("Hel", "x".repeat(64 * 1024)));
-    upstream.replyAlways("*", function* () {
-      yield chunkedHead(200, { "Content-Type": spoken.contentType });
-      for (;;) yield chunk(event);
-    });
-    const row = nextRow(impatient);
-    await using client = await rawClient(impatient.url);
-    const headers = { Authorization: `Bearer ${impatient.userKey}` };
-    await client.write(requestBytes({ path: spoken.path, headers, body: bodyOf(spoken, true) }));
-    const asked = await upstream.next();
-    await client.readUntil("\r\n\r\n");
-    client.stopReading();
-    await within("the provider to be told", asked.closedByPeer);
-    const written = await row;
-    expect(written).toMatchObject({ status: 499, error: "client_closed" });
-    expect(written.usage?.tokens.output).toBeGreaterThan(0);
-    await untilIdle(impatient);
-    client.startReading();
-    await client.readUntil("The client stopped reading its answer.", 64 * 1024 * 1024);
-    await client.readUntil("\r\n0\r\n\r\n");
-  });
+  test.each(STREAMED)(
+    "$name: is not waited for without end, and is told when it comes back",
+    async (spoken) => {
+      await using impatient = await gatewayAt(upstream.url, { idle: "1s" });
+      const event = utf8(
+        fromUtf8(spoken.events[spoken.leading] ?? utf8("")).replace("Hel", "x".repeat(64 * 1024)),
+      );
+      upstream.replyAlways("*", function* () {
+        yield chunkedHead(200, { "Content-Type": spoken.contentType });
+        for (;;) yield chunk(event);
+      });
+      const row = nextRow(impatient);
+      await using client = await rawClient(impatient.url);
+      const headers = { Authorization: `Bearer ${impatient.userKey}` };
+      await client.write(requestBytes({ path: spoken.path, headers, body: bodyOf(spoken, true) }));
+      const asked = await upstream.next();
+      await client.readUntil("\r\n\r\n");
+      client.stopReading();
+      await within("the provider to be told", asked.closedByPeer);
+      const written = await row;
+      expect(written).toMatchObject({ status: 499, error: "client_closed" });
+      expect(written.usage?.tokens.output).toBeGreaterThan(0);
+      await untilIdle(impatient);
+      client.startReading();
+      await client.readUntil("The client stopped reading its answer.", 64 * 1024 * 1024);
+      await client.readUntil("\r\n0\r\n\r\n");
+    },
+  );
 
   test("and the connection's own time-out is off only while the caller waits", async () => {
     for (const spoken of SPOKEN) {

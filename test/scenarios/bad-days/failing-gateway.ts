@@ -13,7 +13,9 @@ export interface Timeouts {
 
 /** One provider of each kind at `url`. All are free: what a price makes of an answer is not the question here. */
 export function yamlOf(url: string, timeouts: Timeouts = {}, extra = ""): string {
-  const times = Object.entries(timeouts).map(([name, value]) => `${name}: ${value}`).join(", ");
+  const times = Object.entries(timeouts)
+    .map(([name, value]) => `${name}: ${value}`)
+    .join(", ");
   const provider = (name: string, type: string, base: string, models: string) => `
   ${name}:
     type: ${type}

@@ -3,7 +3,17 @@ import { afterAll, beforeAll, describe, expect, test } from "bun:test";
 import type { ErrorKind } from "../../../src/core/error.ts";
 import { refusingPort } from "../../support/dead-ends.ts";
 import type { TestGateway } from "../../support/gateway.ts";
-import { bytes, close, closeEarly, garbage, hang, head, json, reset, type Script } from "../../support/script.ts";
+import {
+  bytes,
+  close,
+  closeEarly,
+  garbage,
+  hang,
+  head,
+  json,
+  reset,
+  type Script,
+} from "../../support/script.ts";
 import { type ScriptedUpstream, scriptedUpstream } from "../../support/scripted-upstream.ts";
 import { within } from "../../support/within.ts";
 import { gatewayAt, rowOf, untilIdle } from "./failing-gateway.ts";
@@ -31,11 +41,18 @@ const MANY_BYTES = 20 * 1024 * 1024;
 const FAILURES: readonly Failure[] = [
   { name: "resets before its head", reply: () => [reset()], ...BROKEN },
   { name: "closes without a word", reply: () => [close()], ...BROKEN },
-  { name: "closes inside its head", reply: () => [bytes("HTTP/1.1 200 OK\r\nContent-Ty"), close()], ...BROKEN },
+  {
+    name: "closes inside its head",
+    reply: () => [bytes("HTTP/1.1 200 OK\r\nContent-Ty"), close()],
+    ...BROKEN,
+  },
   { name: "sends garbage instead of HTTP", reply: () => garbage(), ...BROKEN },
   {
     name: "resets after its head",
-    reply: (spoken, streamed) => [head(200, { "Content-Type": typeOf(spoken, streamed), "Content-Length": "50" }), reset()],
+    reply: (spoken, streamed) => [
+      head(200, { "Content-Type": typeOf(spoken, streamed), "Content-Length": "50" }),
+      reset(),
+    ],
     ...BROKEN,
   },
   {
@@ -47,7 +64,10 @@ const FAILURES: readonly Failure[] = [
   },
   {
     name: "sends a head and no more",
-    reply: (spoken, streamed) => [head(200, { "Content-Type": typeOf(spoken, streamed), "Content-Length": "50" }), hang()],
+    reply: (spoken, streamed) => [
+      head(200, { "Content-Type": typeOf(spoken, streamed), "Content-Length": "50" }),
+      hang(),
+    ],
     status: 504,
     kind: "provider_timeout",
   },
@@ -82,7 +102,8 @@ const FAILURES: readonly Failure[] = [
   },
   {
     name: "fails with a huge error",
-    reply: () => json(500, JSON.stringify({ error: { message: `secret-of-the-provider ${"x".repeat(MANY_BYTES)}` } })),
+    reply: () =>
+      json(500, JSON.stringify({ error: { message: `secret-of-the-provider ${"x".repeat(MANY_BYTES)}` } })),
     status: 502,
     kind: "provider_rejected",
     hides: /secret-of-the-provider/,
@@ -193,18 +214,21 @@ describe("an address where no provider is", () => {
 });
 
 describe("a provider that redirects", () => {
-  test.each([301, 302, 303, 307, 308])("with %i: nobody follows, and no credential goes there", async (status) => {
-    await using thief = await scriptedUpstream();
-    thief.replyAlways("*", () => json(200, {}));
-    for (const spoken of SPOKEN) {
-      upstream.replyAlways(`POST ${spoken.path}`, () => [
-        head(status, { Location: `${thief.url}${spoken.path}`, "Content-Length": "0" }),
-      ]);
-      const response = await post(gateway.url, gateway.userKey, spoken, isStreamed(spoken));
-      await expectFailure(gateway, spoken, response, { ...BROKEN, says: /redirect/ });
-    }
-    expect(thief.connections.accepted).toBe(0);
-  });
+  test.each([301, 302, 303, 307, 308])(
+    "with %i: nobody follows, and no credential goes there",
+    async (status) => {
+      await using thief = await scriptedUpstream();
+      thief.replyAlways("*", () => json(200, {}));
+      for (const spoken of SPOKEN) {
+        upstream.replyAlways(`POST ${spoken.path}`, () => [
+          head(status, { Location: `${thief.url}${spoken.path}`, "Content-Length": "0" }),
+        ]);
+        const response = await post(gateway.url, gateway.userKey, spoken, isStreamed(spoken));
+        await expectFailure(gateway, spoken, response, { ...BROKEN, says: /redirect/ });
+      }
+      expect(thief.connections.accepted).toBe(0);
+    },
+  );
 });
 
 test("what a provider says of the caller's request reaches the caller as it is", async () => {

@@ -4,7 +4,7 @@ import type { ErrorShape, ProtocolName } from "../../../src/engine/ports.ts";
 import { fromUtf8, utf8 } from "../../support/bytes.ts";
 import { property, stringAt } from "../../support/json-access.ts";
 import { anthropicClient, ollamaClient, openAiClient } from "../../support/official-clients.ts";
-import { json, type Script, type Step, stream, type StreamOptions } from "../../support/script.ts";
+import { json, type Script, type Step, type StreamOptions, stream } from "../../support/script.ts";
 import { openAiFrames, parseSse, typedFrames } from "../../support/sse.ts";
 
 export interface Spoken {
@@ -161,9 +161,15 @@ export const STREAMED: readonly Streamed[] = [
           usage: { input_tokens: 3, output_tokens: 1 },
         },
       } as { type: string },
-      { type: "content_block_start", index: 0, content_block: { type: "text", text: "" } } as { type: string },
-      { type: "content_block_delta", index: 0, delta: { type: "text_delta", text: "Hel" } } as { type: string },
-      { type: "content_block_delta", index: 0, delta: { type: "text_delta", text: "lo" } } as { type: string },
+      { type: "content_block_start", index: 0, content_block: { type: "text", text: "" } } as {
+        type: string;
+      },
+      { type: "content_block_delta", index: 0, delta: { type: "text_delta", text: "Hel" } } as {
+        type: string;
+      },
+      { type: "content_block_delta", index: 0, delta: { type: "text_delta", text: "lo" } } as {
+        type: string;
+      },
       { type: "content_block_stop", index: 0 } as { type: string },
       {
         type: "message_delta",
@@ -185,7 +191,8 @@ export const STREAMED: readonly Streamed[] = [
         messages: [{ role: "user", content: "Say hello." }],
       });
       for await (const event of answer) {
-        if (event.type === "content_block_delta" && event.delta.type === "text_delta") text += event.delta.text;
+        if (event.type === "content_block_delta" && event.delta.type === "text_delta")
+          text += event.delta.text;
         if (text !== "") onText?.();
       }
       return text;
@@ -326,7 +333,11 @@ export function isStreamed(spoken: Spoken): spoken is Streamed {
 }
 
 /** Checks that a body is an error in the protocol's own shape, and gives its message. */
-export function errorMessage(shape: ErrorShape | "gateway", body: unknown, requestId?: string | null): string {
+export function errorMessage(
+  shape: ErrorShape | "gateway",
+  body: unknown,
+  requestId?: string | null,
+): string {
   const error = property(body, "error");
   if (shape === "ollama") {
     expect(error).toBeString();
@@ -347,7 +358,9 @@ export function errorMessage(shape: ErrorShape | "gateway", body: unknown, reque
 export function payloads(spoken: Streamed, bytes: Uint8Array): unknown[] {
   const texts =
     spoken.shape === "ollama"
-      ? fromUtf8(bytes).split("\n").filter((line) => line !== "")
+      ? fromUtf8(bytes)
+          .split("\n")
+          .filter((line) => line !== "")
       : parseSse(bytes).map((event) => event.data);
   return texts.map((text) => (text === "[DONE]" ? text : JSON.parse(text)));
 }

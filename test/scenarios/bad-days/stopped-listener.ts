@@ -18,7 +18,10 @@ export async function stoppedListener(): Promise<{ url: string } & AsyncDisposab
   for (let i = 0; i < MORE_THAN_THE_BACKLOG; i++) {
     sockets.push(connect({ port, host: "127.0.0.1" }).on("error", () => undefined));
   }
-  await within("the first connection", new Promise<void>((resolve) => sockets[0]?.once("connect", () => resolve())));
+  await within(
+    "the first connection",
+    new Promise<void>((resolve) => sockets[0]?.once("connect", () => resolve())),
+  );
   return {
     url: `http://127.0.0.1:${port}`,
     async [Symbol.asyncDispose]() {

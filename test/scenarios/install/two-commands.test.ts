@@ -1,5 +1,5 @@
 import { afterAll, beforeAll, describe, expect, test } from "bun:test";
-import { lstatSync, mkdirSync, readdirSync, readFileSync, symlinkSync } from "node:fs";
+import { existsSync, lstatSync, mkdirSync, readdirSync, readFileSync, symlinkSync } from "node:fs";
 import { join } from "node:path";
 import { property } from "../../support/json-access.ts";
 import {
@@ -66,8 +66,12 @@ describe.skipIf(skip !== undefined)("two commands from a fresh clone", () => {
     }
   });
 
-  test("the second start is quick, shows no key again, and the first ones still count", async () => {
+  test("it ends with npm: a signal to npm once ended a shell and left the gateway running", async () => {
     await first.stop();
+    expect(existsSync(join(clone, "data", "parallama.sock"))).toBe(false);
+  });
+
+  test("the second start is quick, shows no key again, and the first ones still count", async () => {
     const second = await machine.start(npmStart, clone);
     console.info(`second start: ${(second.startedMs / 1000).toFixed(1)} s`);
     expect(keysIn(second.text)).toEqual([]);

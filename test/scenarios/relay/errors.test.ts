@@ -9,8 +9,8 @@ import {
   type Received,
   type Relay,
   type RelayedProtocol,
-  relayedFixtures,
   ROUTES,
+  relayedFixtures,
   startRelay,
 } from "./relay-setup.ts";
 
@@ -43,19 +43,39 @@ describe("a provider's error about us, or about itself", () => {
     test(`${one.id} is told in the gateway's own words`, async () => {
       const { protocol, status, headers, expect: expected } = one;
       const got = await provoke(one);
-      const told = status === 429 ? 429 : 502;
+      // A 429 for want of money or quota is no matter of time: clients must not come back for it.
+      const unpayable = /quota|spend/.test(one.id);
+      const told = status === 429 && !unpayable ? 429 : 502;
       expect(got.status).toBe(told);
+      expect(got.headers.get("x-should-retry")).toBe(unpayable ? "false" : null);
       const text = fromUtf8(got.body) + JSON.stringify([...got.headers]);
-      for (const secret of [expected.error?.message ?? "-", "org-", "organi", "sk-", "Fixture", "ratelimit"]) {
+      for (const secret of [
+        expected.error?.message ?? "-",
+        "org-",
+        "organi",
+        "sk-",
+        "Fixture",
+        "ratelimit",
+      ]) {
         expect(text).not.toContain(secret);
       }
       expect(got.headers.get("retry-after")).toBe(headers["retry-after"] ?? null);
-      expect(errorOf(protocol, got)).toEqual(shapeOf(protocol, told));
+      expect(errorOf(protocol, got)).toEqual(shapeOf(protocol, told, unpayable ? "provider_account" : null));
       expect(got.rows).toMatchObject([
         { status: told, error: "provider_rejected", provider_status: status, ...NOTHING_USED },
       ]);
     });
   }
+
+  test("a 400 that speaks of our money is not handed on", async () => {
+    const words = "Your credit balance is too low to access the Anthropic API.";
+    relay.upstream.reply("*", json(400, { type: "error", error: { type: "invalid_request_error", message: words } }));
+    const body = utf8(JSON.stringify({ model: "m", max_tokens: 5, messages: [] }));
+    const got = await call(relay.gateway, { path: "/v1/messages", body });
+    expect(got.status).toBe(502);
+    expect(fromUtf8(got.body)).not.toContain("credit balance");
+    expect(got.headers.get("x-should-retry")).toBe("false");
+  });
 });
 
 /** Makes the upstream answer so. The gateway itself refuses a request without a model, so each gets one. */
@@ -203,14 +223,22 @@ function errorOf(protocol: RelayedProtocol, got: Received): unknown {
   const body = bodyOf(got);
   if (protocol.startsWith("ollama-")) return Object.keys(Object(body));
   const { message: _, ...rest } = Object(property(body, "error"));
-  return { ...Object(body), error: rest, ...(protocol === "anthropic-messages" ? { request_id: "its id" } : {}) };
+  return {
+    ...Object(body),
+    error: rest,
+    ...(protocol === "anthropic-messages" ? { request_id: "its id" } : {}),
+  };
 }
 
-function shapeOf(protocol: RelayedProtocol, status: number): unknown {
+function shapeOf(protocol: RelayedProtocol, status: number, code: string | null): unknown {
   const limited = status === 429;
   if (protocol.startsWith("ollama-")) return ["error"];
   if (protocol === "anthropic-messages") {
-    return { type: "error", error: { type: limited ? "rate_limit_error" : "api_error" }, request_id: "its id" };
+    return {
+      type: "error",
+      error: { type: limited ? "rate_limit_error" : "api_error" },
+      request_id: "its id",
+    };
   }
-  return { error: { type: limited ? "rate_limit_error" : "server_error", param: null, code: null } };
+  return { error: { type: limited ? "rate_limit_error" : "server_error", param: null, code } };
 }

@@ -9,7 +9,12 @@ export function asksForUsage(body: unknown): boolean {
 /** The stream without its usage chunk, and without `"usage":null` on the others. */
 export function seesNoUsage(stream: Uint8Array): Uint8Array {
   const frames = fromUtf8(stream).split(/(?<=\n\n)/);
-  return utf8(frames.filter((frame) => !carriesOnlyUsage(frame)).map(withoutNull).join(""));
+  return utf8(
+    frames
+      .filter((frame) => !carriesOnlyUsage(frame))
+      .map(withoutNull)
+      .join(""),
+  );
 }
 
 function carriesOnlyUsage(frame: string): boolean {

@@ -1,12 +1,11 @@
 import { describe, expect, test } from "bun:test";
-import { utf8 } from "../../support/bytes.ts";
 import { fixture } from "../../support/fixtures.ts";
 import { startGateway, type TestGateway } from "../../support/gateway.ts";
 import { property, stringAt } from "../../support/json-access.ts";
 import { replay } from "../../support/replay.ts";
 import { json } from "../../support/script.ts";
 import { type ScriptedUpstream, scriptedUpstream } from "../../support/scripted-upstream.ts";
-import { ROUTES, type RelayedProtocol } from "./relay-setup.ts";
+import { type RelayedProtocol, ROUTES } from "./relay-setup.ts";
 
 /** Two providers of OpenAI's protocol, an Anthropic and an Ollama, with one name in common. */
 function catalogYaml(url: string): string {
@@ -50,13 +49,19 @@ async function startWorld(): Promise<World> {
 
 const TAGS = {
   models: [
-    { name: "llama3:latest", model: "llama3:latest", modified_at: "2026-01-02T03:04:05Z", size: 42, digest: "d" },
+    {
+      name: "llama3:latest",
+      model: "llama3:latest",
+      modified_at: "2026-01-02T03:04:05Z",
+      size: 42,
+      digest: "d",
+    },
     { name: "qwen:7b", model: "qwen:7b", modified_at: "2026-01-02T03:04:05Z", size: 43, digest: "e" },
   ],
 };
 
 async function ask(gateway: TestGateway, protocol: RelayedProtocol, model: string, key = gateway.userKey) {
-  const body = utf8(JSON.stringify({ model, max_tokens: 9, messages: [], stream: false }));
+  const body = JSON.stringify({ model, max_tokens: 9, messages: [], stream: false });
   const headers = { authorization: `Bearer ${key}`, "content-type": "application/json" };
   const response = await fetch(gateway.url + ROUTES[protocol], { method: "POST", headers, body });
   const answer: unknown = await response.json();
@@ -64,7 +69,9 @@ async function ask(gateway: TestGateway, protocol: RelayedProtocol, model: strin
 }
 
 async function list(gateway: TestGateway, path: string, key: string, headers: Record<string, string> = {}) {
-  const response = await fetch(gateway.url + path, { headers: { authorization: `Bearer ${key}`, ...headers } });
+  const response = await fetch(gateway.url + path, {
+    headers: { authorization: `Bearer ${key}`, ...headers },
+  });
   const body: unknown = await response.json();
   return { status: response.status, body };
 }
@@ -100,8 +107,16 @@ describe("a model's name leads to", () => {
     for (const [protocol, model, path, sent] of cases) {
       const { status } = await ask(gateway, protocol, model);
       const asked = upstream.requests.at(-1);
-      expect([model, status, asked?.path, stringAt(asked?.json(), "model")]).toEqual([model, 200, path, sent]);
-      expect(gateway.rows.at(-1)).toMatchObject({ requestedModel: model, attempts: [{ providerModel: sent }] });
+      expect([model, status, asked?.path, stringAt(asked?.json(), "model")]).toEqual([
+        model,
+        200,
+        path,
+        sent,
+      ]);
+      expect(gateway.rows.at(-1)).toMatchObject({
+        requestedModel: model,
+        attempts: [{ providerModel: sent }],
+      });
     }
     const canonical = gateway.rows.map(({ requestedModel, model }) => [requestedModel, model]);
     expect(canonical).toContainEqual(["hm:latest", "house-model"]);
@@ -113,8 +128,21 @@ describe("a model's name leads to", () => {
     const { gateway } = world;
     const message = /does not exist or this key may not use it/;
     for (const [protocol, expected] of [
-      ["openai-chat", { error: { type: "invalid_request_error", code: "model_not_found", param: "model", message: expect.stringMatching(message) } }],
-      ["anthropic-messages", { type: "error", error: { type: "not_found_error", message: expect.stringMatching(message) } }],
+      [
+        "openai-chat",
+        {
+          error: {
+            type: "invalid_request_error",
+            code: "model_not_found",
+            param: "model",
+            message: expect.stringMatching(message),
+          },
+        },
+      ],
+      [
+        "anthropic-messages",
+        { type: "error", error: { type: "not_found_error", message: expect.stringMatching(message) } },
+      ],
       ["ollama-chat", { error: expect.stringMatching(message) }],
     ] as const) {
       for (const model of ["nobody", "first/nobody", "nowhere/shared", "x".repeat(5_000)]) {
@@ -122,7 +150,12 @@ describe("a model's name leads to", () => {
         expect(status).toBe(404);
         expect(answer).toMatchObject(expected);
         expect(JSON.stringify(answer).length).toBeLessThan(500);
-        expect(gateway.rows.at(-1)).toMatchObject({ status: 404, error: "model_not_found", model: null, attempts: [] });
+        expect(gateway.rows.at(-1)).toMatchObject({
+          status: 404,
+          error: "model_not_found",
+          model: null,
+          attempts: [],
+        });
       }
     }
   });
@@ -132,12 +165,21 @@ describe("a model's name leads to", () => {
     const { gateway } = world;
     const text = expect.stringMatching(/translation between protocols is not available yet.*\/v1\/messages/);
     const openAi = await ask(gateway, "openai-chat", "opus");
-    expect(openAi).toMatchObject({ status: 400, answer: { error: { message: text, code: "protocol_mismatch", param: "model" } } });
+    expect(openAi).toMatchObject({
+      status: 400,
+      answer: { error: { message: text, code: "protocol_mismatch", param: "model" } },
+    });
     expect(await ask(gateway, "ollama-chat", "opus")).toMatchObject({ status: 400, answer: { error: text } });
     const anthropic = await ask(gateway, "anthropic-messages", "only-first");
     expect(anthropic).toMatchObject({
       status: 400,
-      answer: { type: "error", error: { type: "invalid_request_error", message: expect.stringMatching(/\/v1\/chat\/completions or/) } },
+      answer: {
+        type: "error",
+        error: {
+          type: "invalid_request_error",
+          message: expect.stringMatching(/\/v1\/chat\/completions or/),
+        },
+      },
     });
     expect(gateway.rows.at(-1)).toMatchObject({ status: 400, error: "protocol_mismatch", attempts: [] });
   });
@@ -186,7 +228,8 @@ describe("a key that may use some models only", () => {
     }
     const refused = await ask(gateway, "openai-chat", "only-first", key);
     const unknown = await ask(gateway, "openai-chat", "nobody-at-all", key);
-    const said = (text: unknown) => JSON.stringify(text).replace("only-first", "X").replace("nobody-at-all", "X");
+    const said = (text: unknown) =>
+      JSON.stringify(text).replace("only-first", "X").replace("nobody-at-all", "X");
     expect(said(refused)).toBe(said(unknown));
   });
 
@@ -213,10 +256,15 @@ ${pricing}`;
     upstream.replyAlways("POST /paid/chat/completions", replay(fixture("openai-chat/text")));
     await using gateway = await startGateway({ yaml: yaml(upstream.url) });
     const refused = await ask(gateway, "openai-chat", "dear");
-    expect(refused).toMatchObject({ status: 503, answer: { error: { code: "model_not_priced", param: "model" } } });
+    expect(refused).toMatchObject({
+      status: 503,
+      answer: { error: { code: "model_not_priced", param: "model" } },
+    });
     expect(stringAt(property(refused.answer, "error"), "message")).toContain("parallama price set dear");
     expect(upstream.requests.length).toBe(0);
-    expect(gateway.rows).toMatchObject([{ status: 503, error: "model_not_priced", model: "dear", costNanoUsd: 0n, attempts: [] }]);
+    expect(gateway.rows).toMatchObject([
+      { status: 503, error: "model_not_priced", model: "dear", costNanoUsd: 0n, attempts: [] },
+    ]);
 
     await gateway.run("prices.set", { model: "dear", input: "1", output: "2" });
     expect((await ask(gateway, "openai-chat", "dear")).status).toBe(200);
@@ -233,7 +281,10 @@ ${pricing}`;
     expect(gateway.rows.at(-1)).toMatchObject({ costNanoUsd: 67_000n, attempts: [{ costNanoUsd: 67_000n }] });
     await gateway.run("prices.set", { model: "dear", input: "10", output: "20" });
     await ask(gateway, "openai-chat", "dear");
-    expect(gateway.rows.at(-1)).toMatchObject({ costNanoUsd: 670_000n, attempts: [{ costNanoUsd: 67_000n }] });
+    expect(gateway.rows.at(-1)).toMatchObject({
+      costNanoUsd: 670_000n,
+      attempts: [{ costNanoUsd: 67_000n }],
+    });
   });
 });
 

@@ -12,7 +12,8 @@ export interface RecordedTokens {
 
 export function recordedTokens(protocol: RelayedProtocol, recording: Recording): RecordedTokens {
   const events = jsonIn(recording);
-  if (protocol.startsWith("ollama-")) return { sum: sumOf(events.at(-1), ["prompt_eval_count", "eval_count"]), parts: [] };
+  if (protocol.startsWith("ollama-"))
+    return { sum: sumOf(events.at(-1), ["prompt_eval_count", "eval_count"]), parts: [] };
   if (protocol === "anthropic-messages") return anthropicTokens(events);
   const usage = events.map((event) => property(event, "usage")).findLast(isObject);
   const total = property(usage, "total_tokens");

@@ -58,7 +58,13 @@ export function costByPrice(tokens: Buckets, parts: readonly Buckets[] = []): bi
   return [tokens, ...parts].reduce((sum, part) => sum + tokensCost(part), 123_457n);
 }
 
-function tokensCost({ input = 0, cacheRead = 0, cacheWrite = 0, output = 0, reasoning = 0 }: Buckets): bigint {
+function tokensCost({
+  input = 0,
+  cacheRead = 0,
+  cacheWrite = 0,
+  output = 0,
+  reasoning = 0,
+}: Buckets): bigint {
   const nanoTimesMillion =
     BigInt(input) * NANO_PER_MILLION.input +
     BigInt(cacheRead) * NANO_PER_MILLION.cacheRead +
@@ -204,5 +210,10 @@ export async function call(gateway: TestGateway, sending: Sending): Promise<Rece
     if (length === sending.wholeBytes) rows ??= writtenRows(gateway, requestId);
   }
   const body = new Uint8Array(Buffer.concat(pieces));
-  return { status: response.status, headers: response.headers, body, rows: rows ?? writtenRows(gateway, requestId) };
+  return {
+    status: response.status,
+    headers: response.headers,
+    body,
+    rows: rows ?? writtenRows(gateway, requestId),
+  };
 }

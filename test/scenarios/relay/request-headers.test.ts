@@ -34,7 +34,11 @@ const CASES: readonly HeaderCase[] = [
   {
     name: "OpenAI's beta header goes through, the caller's organisation and project do not",
     protocol: "openai-chat",
-    sent: { "openai-beta": "assistants=v2", "openai-organization": "org-theirs", "openai-project": "proj-theirs" },
+    sent: {
+      "openai-beta": "assistants=v2",
+      "openai-organization": "org-theirs",
+      "openai-project": "proj-theirs",
+    },
     seen: { "openai-beta": "assistants=v2", "openai-organization": undefined, "openai-project": undefined },
   },
   {

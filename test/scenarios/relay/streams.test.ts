@@ -1,13 +1,23 @@
 import { afterAll, beforeAll, describe, expect, test } from "bun:test";
+import type { Journal } from "../../../src/engine/ports.ts";
 import { concat, fromUtf8, rechunk, utf8 } from "../../support/bytes.ts";
 import { fixture } from "../../support/fixtures.ts";
 import { startGateway } from "../../support/gateway.ts";
 import { property } from "../../support/json-access.ts";
 import { replay } from "../../support/replay.ts";
-import { chunk, chunkedHead, close, openAiSse, reset, type Step, stream, wait } from "../../support/script.ts";
+import {
+  chunk,
+  chunkedHead,
+  close,
+  end,
+  openAiSse,
+  reset,
+  type Step,
+  stream,
+  wait,
+} from "../../support/script.ts";
 import { parseSse } from "../../support/sse.ts";
 import { gate } from "../../support/within.ts";
-import type { Journal } from "../../../src/engine/ports.ts";
 import { bucketsOf, call, costByPrice, type Relay, ROUTES, startRelay, writtenRows } from "./relay-setup.ts";
 
 let relay: Relay;
@@ -32,7 +42,7 @@ describe("an answer that breaks off", () => {
     ["in good order, but without its last event", [{ do: "end" }]],
   ];
   for (const { protocol, answer } of STREAMS) {
-    for (const [how, then] of ends) {
+    for (const [how, afterwards] of ends) {
       test(`${protocol}, ${how}: what came is delivered and charged, and the caller is told`, async () => {
         const { upstream, gateway } = relay;
         const pieces = fixture(answer).chunks.slice(0, 4);
@@ -40,7 +50,7 @@ describe("an answer that breaks off", () => {
         const all = concat(pieces);
         // What has not been read when a connection breaks is lost, so it breaks when everything has come.
         const read = gate();
-        upstream.reply("*", stream(pieces, type, { then: [wait(read), ...then] }));
+        upstream.reply("*", goingOn(stream(pieces, type), [wait(read), ...afterwards]));
         const arrived = (bytes: number) => (bytes >= all.length ? read.open() : undefined);
         const got = await call(gateway, { path: ROUTES[protocol], body: STREAMED, arrived });
         expect(got.status).toBe(200);
@@ -58,8 +68,8 @@ describe("an answer that breaks off", () => {
     }
     test(`${protocol}, before its first byte: an error with a status, and nothing charged`, async () => {
       const type = fixture(answer).headers["content-type"] ?? "";
-      for (const [, then] of ends) {
-        relay.upstream.reply("*", [chunkedHead(200, { "Content-Type": type }), ...then]);
+      for (const [, afterwards] of ends) {
+        relay.upstream.reply("*", [chunkedHead(200, { "Content-Type": type }), ...afterwards]);
         const got = await call(relay.gateway, { path: ROUTES[protocol], body: STREAMED });
         expect(got.status).toBe(502);
         expect(got.rows).toMatchObject([{ status: 502, error: "provider_broken", cost_nano_usd: 0 }]);
@@ -67,6 +77,11 @@ describe("an answer that breaks off", () => {
     });
   }
 });
+
+/** A stream that goes on in another way than by its end. */
+function goingOn(steps: readonly Step[], afterwards: readonly Step[]): Step[] {
+  return [...steps.slice(0, -1), ...afterwards];
+}
 
 function lastError(protocol: string, text: string): unknown {
   if (protocol === "ollama-chat") return property(JSON.parse(text), "error");
@@ -81,10 +96,12 @@ describe("the last byte", () => {
       const { upstream, gateway } = relay;
       const { chunks, headers, body } = fixture(answer);
       const hold = gate();
-      upstream.reply("*", stream(chunks, headers["content-type"] ?? "", { then: [wait(hold), { do: "end" }] }));
+      upstream.reply("*", goingOn(stream(chunks, headers["content-type"] ?? ""), [wait(hold), end()]));
       const response = await send(gateway.url, gateway.userKey, ROUTES[protocol]);
       await readBytes(response, body.length);
-      expect(writtenRows(gateway, response.headers.get("x-request-id") ?? "")).toMatchObject([{ status: 200 }]);
+      expect(writtenRows(gateway, response.headers.get("x-request-id") ?? "")).toMatchObject([
+        { status: 200 },
+      ]);
       hold.open();
     });
 
@@ -105,15 +122,15 @@ describe("the last byte", () => {
       const read = gate();
       const last = chunk(chunks.at(-1) ?? utf8("?"));
       const type = headers["content-type"] ?? "";
-      relay.upstream.reply("*", stream(chunks.slice(0, -1), type, { then: [wait(read), last, { do: "end" }] }));
+      relay.upstream.reply("*", goingOn(stream(chunks.slice(0, -1), type), [wait(read), last, end()]));
       const response = await send(gateway.url, gateway.userKey, ROUTES[protocol]);
       const reader = await readBytes(response, body.length - lastLength);
       read.open();
       await appending.opened;
-      const end = reader.read().then(({ value }) => value?.length ?? 0);
-      expect(await Promise.race([end, turns(50)])).toBe("nothing yet");
+      const ending = reader.read().then(({ value }) => value?.length ?? 0);
+      expect(await Promise.race([ending, turns(50)])).toBe("nothing yet");
       durable.open();
-      expect(await end).toBe(lastLength);
+      expect(await ending).toBe(lastLength);
       await reader.cancel();
     });
   }
@@ -128,7 +145,8 @@ function send(url: string, key: string, path: string): Promise<Response> {
 async function readBytes(response: Response, count: number) {
   const reader = response.body?.getReader() ?? expect.unreachable("no body");
   let length = 0;
-  while (length < count) length += (await reader.read()).value?.length ?? expect.unreachable("the body ended early");
+  while (length < count)
+    length += (await reader.read()).value?.length ?? expect.unreachable("the body ended early");
   expect(length).toBe(count);
   return reader;
 }
@@ -140,7 +158,10 @@ async function turns(count: number): Promise<"nothing yet"> {
 
 describe("usage that only the gateway asked for", () => {
   const chunkOf = <T extends object>(rest: T) => ({ id: "c", object: "chat.completion.chunk", ...rest });
-  const text = chunkOf({ choices: [{ index: 0, delta: { content: "ä" }, finish_reason: null }], usage: null });
+  const text = chunkOf({
+    choices: [{ index: 0, delta: { content: "ä" }, finish_reason: null }],
+    usage: null,
+  });
   const finish = { choices: [{ index: 0, delta: {}, finish_reason: "stop" }] };
   const usage = { prompt_tokens: 5, completion_tokens: 2, total_tokens: 7 };
   const cases = [
@@ -156,7 +177,11 @@ describe("usage that only the gateway asked for", () => {
     },
     {
       name: "a chunk without choices that carries something else stays",
-      sent: [chunkOf({ choices: [], prompt_filter_results: [] }), chunkOf(finish), chunkOf({ choices: [], usage })],
+      sent: [
+        chunkOf({ choices: [], prompt_filter_results: [] }),
+        chunkOf(finish),
+        chunkOf({ choices: [], usage }),
+      ],
       seen: [chunkOf({ choices: [], prompt_filter_results: [] }), chunkOf(finish)],
     },
     {
@@ -194,7 +219,11 @@ describe("usage that only the gateway asked for", () => {
     ["as its last field", 'data: {"choices":[],"x":1 , "usage" : null }\n\n'],
   ] as const) {
     test(`a chunk written ${name} loses its null as well`, async () => {
-      const pieces = [utf8(spaced), utf8(`data: ${JSON.stringify(chunkOf(finish))}\n\n`), utf8("data: [DONE]\n\n")];
+      const pieces = [
+        utf8(spaced),
+        utf8(`data: ${JSON.stringify(chunkOf(finish))}\n\n`),
+        utf8("data: [DONE]\n\n"),
+      ];
       relay.upstream.reply("*", stream(pieces, "text/event-stream"));
       const got = await call(relay.gateway, { path: "/v1/chat/completions", body: STREAMED });
       expect(JSON.parse(parseSse(got.body)[0]?.data ?? "")).toEqual({ choices: [], x: 1 });
@@ -205,7 +234,10 @@ describe("usage that only the gateway asked for", () => {
     for (const [options, expected] of [
       ["{}", { include_usage: true }],
       ["null", { include_usage: true }],
-      ['{"include_usage":false,"include_obfuscation":false}', { include_usage: true, include_obfuscation: false }],
+      [
+        '{"include_usage":false,"include_obfuscation":false}',
+        { include_usage: true, include_obfuscation: false },
+      ],
     ] as const) {
       relay.upstream.reply("*", replay(fixture("openai-chat/text-stream-usage")));
       const body = utf8(`{"model":"m","messages":[],"stream":true , "stream_options": ${options}, "x":"ü"}`);
@@ -224,9 +256,15 @@ test("a stream whose lines end in CR LF, with comments, comes through byte for b
   const lines = utf8(`: hello\r\n\r\n${body.replaceAll("\n", "\r\n")}`);
   for (const split of ["every-byte", "one-piece", { seed: 3 }] as const) {
     const steps = rechunk(lines, split).map((piece) => chunk(piece));
-    relay.upstream.reply("*", [chunkedHead(200, { "Content-Type": "text/event-stream" }), ...steps, { do: "end" }]);
+    relay.upstream.reply("*", [
+      chunkedHead(200, { "Content-Type": "text/event-stream" }),
+      ...steps,
+      { do: "end" },
+    ]);
     const got = await call(relay.gateway, { path: "/v1/messages", body: STREAMED });
     expect(fromUtf8(got.body)).toBe(fromUtf8(lines));
-    expect(got.rows).toMatchObject([{ status: 200, usage_source: "provider", input_tokens: 29, output_tokens: 19 }]);
+    expect(got.rows).toMatchObject([
+      { status: 200, usage_source: "provider", input_tokens: 29, output_tokens: 19 },
+    ]);
   }
 });
