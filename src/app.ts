@@ -240,7 +240,10 @@ async function configureProviders(parts: Parts, config: Config): Promise<void> {
   parts.catalog.configure(providers, declared, (name) => dormantModel(parts, config, name));
 }
 
-const KEY_VARIABLES: Readonly<Record<string, string>> = { openai: "OPENAI_API_KEY", anthropic: "ANTHROPIC_API_KEY" };
+const KEY_VARIABLES: Readonly<Record<string, string>> = {
+  openai: "OPENAI_API_KEY",
+  anthropic: "ANTHROPIC_API_KEY",
+};
 
 /** A model that only a built-in provider is known for (it has a price for it), while that provider has no key. */
 function dormantModel(parts: Parts, config: Config, name: string): GatewayError | undefined {

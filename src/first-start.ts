@@ -28,7 +28,11 @@ export async function fillNewDatabase(
   options: { clock: Clock; random: RandomBytes; withKeys: boolean },
 ): Promise<FirstKeys | "filled" | undefined> {
   return await db.transaction().execute(async (trx) => {
-    const filled = await trx.selectFrom("settings").select("value").where("name", "=", "filled").executeTakeFirst();
+    const filled = await trx
+      .selectFrom("settings")
+      .select("value")
+      .where("name", "=", "filled")
+      .executeTakeFirst();
     const nowMs = options.clock.now();
     if (filled === undefined) await fill(trx, nowMs);
     if (options.withKeys && (await isWithoutUsers(trx))) return await firstKeys(trx, nowMs, options.random);
@@ -40,12 +44,19 @@ async function fill(db: Db, nowMs: number): Promise<void> {
   await seedModels(db, nowMs);
   await seedPrices(db, nowMs);
   const admin = must(await createAccount(db, { handle: ADMIN_HANDLE, name: "Administrators", nowMs }));
-  await db.insertInto("settings").values({ name: "filled", value: new Date(nowMs).toISOString() }).execute();
+  await db
+    .insertInto("settings")
+    .values({ name: "filled", value: new Date(nowMs).toISOString() })
+    .execute();
   await audit(db, nowMs, "database.fill", `account:${admin.id}`);
 }
 
 async function isWithoutUsers(db: Db): Promise<boolean> {
-  const user = await db.selectFrom("accounts").select("id").where("handle", "!=", ADMIN_HANDLE).executeTakeFirst();
+  const user = await db
+    .selectFrom("accounts")
+    .select("id")
+    .where("handle", "!=", ADMIN_HANDLE)
+    .executeTakeFirst();
   const key = await db.selectFrom("keys").select("id").executeTakeFirst();
   return user === undefined && key === undefined;
 }

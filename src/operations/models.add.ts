@@ -27,9 +27,13 @@ export const addModelOperation = defineOperation({
       const text = `There is no provider '${input.provider}'. Those that are configured: ${providers.join(", ")}`;
       throw new GatewayFailure(gatewayError("bad_request", text, { param: "provider" }));
     }
-    const taken = input.aliases.find((alias) => program.knowsModel(alias) && program.canonicalModel(alias) !== name);
+    const taken = input.aliases.find(
+      (alias) => program.knowsModel(alias) && program.canonicalModel(alias) !== name,
+    );
     if (taken !== undefined) {
-      throw new GatewayFailure(gatewayError("conflict", `'${taken}' already names another model`, { param: "aliases" }));
+      throw new GatewayFailure(
+        gatewayError("conflict", `'${taken}' already names another model`, { param: "aliases" }),
+      );
     }
     const existing = await db.selectFrom("models").selectAll().where("name", "=", name).executeTakeFirst();
     const detail = { name, ...target };

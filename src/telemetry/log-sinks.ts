@@ -51,7 +51,7 @@ export function stdoutSink(
       return;
     }
     lines += format(record);
-    timer ??= setTimeout(flush, FLUSH_MS);
+    if (timer === undefined) timer = setTimeout(flush, FLUSH_MS);
   };
   return Object.assign(sink, { flush });
 }

@@ -90,7 +90,7 @@ test("kill -9 does not leave the local models' process behind, and the next star
 });
 
 function childrenOf(pid: number): number[] {
-  const listed = Bun.spawnSync(["ps", "-o", "pid=", "--ppid", String(pid)]).stdout.toString();
+  const listed = Bun.spawnSync(["pgrep", "-P", String(pid)]).stdout.toString();
   return listed
     .split("\n")
     .map(Number)

@@ -54,9 +54,11 @@ export async function heldProvider(): Promise<{ upstream: ScriptedUpstream; held
       spoken.events.slice(spoken.leading + 1),
     ];
     upstream.replyAlways(`POST ${spoken.path}`, (): Step[] =>
-      partly(spoken, first.length, {
-        then: [wait(held), ...rest.map((bytes): Step => ({ do: "chunk", bytes })), end()],
-      }),
+      partly(spoken, first.length, [
+        wait(held),
+        ...rest.map((bytes): Step => ({ do: "chunk", bytes })),
+        end(),
+      ]),
     );
   }
   return { upstream, held, [Symbol.asyncDispose]: () => upstream.close() };

@@ -1,8 +1,8 @@
 import { expect, test } from "bun:test";
 import { runOperation } from "../../src/operations/operation.ts";
 import { importPricesOperation } from "../../src/operations/prices.import.ts";
-import { importBuiltinPrices } from "../../src/pricing/store-import.ts";
 import { MemoryPriceBook } from "../../src/pricing/price-book.ts";
+import { importBuiltinPrices } from "../../src/pricing/store-import.ts";
 import type { Db } from "../../src/storage/database.ts";
 import { addPrice, temporaryDatabase } from "./support.ts";
 

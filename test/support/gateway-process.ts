@@ -1,5 +1,5 @@
 /** The real program as a child process: started, watched, signalled and killed. */
-import { mkdtempSync, readFileSync, rmSync, writeFileSync } from "node:fs";
+import { mkdtempSync, rmSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { within } from "./within.ts";
@@ -209,7 +209,9 @@ function eventsIn(text: string): Readonly<Record<string, unknown>>[] {
 }
 
 function residentBytes(pid: number): number {
-  const kib = /^VmRSS:\s+(\d+) kB$/m.exec(readFileSync(`/proc/${pid}/status`, "utf8"))?.[1];
-  if (kib === undefined) throw new Error("no VmRSS in /proc");
+  const kib = Bun.spawnSync(["ps", "-o", "rss=", "-p", String(pid)])
+    .stdout.toString()
+    .trim();
+  if (!/^\d+$/.test(kib)) throw new Error(`ps knows no memory of process ${pid}: ${kib}`);
   return Number(kib) * 1024;
 }

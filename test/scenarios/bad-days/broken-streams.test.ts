@@ -61,7 +61,7 @@ async function readSeeing(response: Response, seen: Gate): Promise<Uint8Array> {
 const BREAKS: readonly Break[] = [
   {
     name: "resets the connection",
-    reply: (spoken, seen) => partly(spoken, first(spoken), { then: [wait(seen), reset()] }),
+    reply: (spoken, seen) => partly(spoken, first(spoken), [wait(seen), reset()]),
     kind: "provider_broken",
     says: BROKE_OFF,
   },
@@ -73,17 +73,17 @@ const BREAKS: readonly Break[] = [
   },
   {
     name: "closes inside a chunk",
-    reply: (spoken, seen) =>
-      partly(spoken, first(spoken), { then: [wait(seen), bytes("ff\r\ndata: {"), close()] }),
+    reply: (spoken, seen) => partly(spoken, first(spoken), [wait(seen), bytes("ff\r\ndata: {"), close()]),
     kind: "provider_broken",
     says: BROKE_OFF,
   },
   {
     name: "ends in the middle of an event",
     reply: (spoken) =>
-      partly(spoken, first(spoken), {
-        then: [chunk((spoken.events[first(spoken)] ?? utf8("")).subarray(0, 25)), end()],
-      }),
+      partly(spoken, first(spoken), [
+        chunk((spoken.events[first(spoken)] ?? utf8("")).subarray(0, 25)),
+        end(),
+      ]),
     kind: "provider_broken",
     says: CANNOT,
   },
@@ -100,7 +100,7 @@ const BREAKS: readonly Break[] = [
   },
   {
     name: "stops in the middle",
-    reply: (spoken) => partly(spoken, first(spoken), { then: [hang()] }),
+    reply: (spoken) => partly(spoken, first(spoken), [hang()]),
     kind: "provider_timeout",
     says: /stopped in the middle/,
   },
@@ -113,8 +113,7 @@ const BREAKS: readonly Break[] = [
   {
     name: "sends an event without end",
     reply: function* (spoken) {
-      yield* partly(spoken, first(spoken), { then: [] }).slice(0, -1);
-      yield chunk(spoken.events[spoken.leading] ?? utf8(""));
+      yield* partly(spoken, first(spoken), []);
       for (let i = 0; i < 40; i++) yield chunk(new Uint8Array(1024 * 1024).fill(0x20));
       yield hang();
     },
@@ -182,7 +181,7 @@ describe.each(BREAKS)("a provider that $name", ({ reply, kind, says }) => {
 describe("an error event of the provider after its 200", () => {
   test.each(STREAMED)("$name: is relayed as it came, and is the end", async (spoken) => {
     upstream.replyAlways(`POST ${spoken.path}`, () =>
-      partly(spoken, first(spoken), { then: [chunk(spoken.errorEvent("engine overheated")), end()] }),
+      partly(spoken, first(spoken), [chunk(spoken.errorEvent("engine overheated")), end()]),
     );
     const response = await post(gateway.url, gateway.userKey, spoken, true);
     const received = payloads(spoken, new Uint8Array(await response.arrayBuffer()));
@@ -195,7 +194,7 @@ describe("an error event of the provider after its 200", () => {
 
   test.each(STREAMED)("$name: ends the answer even if the provider keeps it open", async (spoken) => {
     upstream.replyAlways(`POST ${spoken.path}`, () =>
-      partly(spoken, first(spoken), { then: [chunk(spoken.errorEvent("engine overheated")), hang()] }),
+      partly(spoken, first(spoken), [chunk(spoken.errorEvent("engine overheated")), hang()]),
     );
     const reading = spoken.read(gateway.url, gateway.userKey);
     const thrown = await within(
@@ -249,9 +248,7 @@ describe("an error event of the provider after its 200", () => {
 
 describe("what is odd and no failure", () => {
   test.each(STREAMED)("$name: a connection that stays open after the terminal event", async (spoken) => {
-    upstream.replyAlways(`POST ${spoken.path}`, () =>
-      partly(spoken, spoken.events.length, { then: [hang()] }),
-    );
+    upstream.replyAlways(`POST ${spoken.path}`, () => partly(spoken, spoken.events.length, [hang()]));
     expect(await within("the text", spoken.read(gateway.url, gateway.userKey))).toBe("Hello");
     await untilIdle(gateway);
   });
@@ -259,7 +256,7 @@ describe("what is odd and no failure", () => {
   test.each(STREAMED)("$name: a connection that breaks after the terminal event", async (spoken) => {
     const settled = gate();
     upstream.replyAlways(`POST ${spoken.path}`, () =>
-      partly(spoken, spoken.events.length, { then: [wait(settled), reset()] }),
+      partly(spoken, spoken.events.length, [wait(settled), reset()]),
     );
     const row = nextRow(gateway);
     void row.then(() => settled.open());
@@ -273,7 +270,7 @@ describe("what is odd and no failure", () => {
       const rubbish = spoken.shape === "ollama" ? utf8("not json\n") : utf8(": noise\n\ndata: not json\n\n");
       const [last] = spoken.events.slice(-1);
       upstream.replyAlways(`POST ${spoken.path}`, () =>
-        partly(spoken, spoken.events.length - 1, { then: [chunk(rubbish), chunk(last ?? utf8("")), end()] }),
+        partly(spoken, spoken.events.length - 1, [chunk(rubbish), chunk(last ?? utf8("")), end()]),
       );
       const response = await post(gateway.url, gateway.userKey, spoken, true);
       const text = await response.text();

@@ -83,7 +83,7 @@ describe.each(WAYS)("a caller that $way", ({ leave }) => {
   }
 
   test.each(STREAMED)("in the middle of a stream: $name", async (spoken) => {
-    upstream.replyAlways("*", () => partly(spoken, first(spoken), { then: [hang()] }));
+    upstream.replyAlways("*", () => partly(spoken, first(spoken), [hang()]));
     const row = nextRow(gateway);
     const client = await ask(spoken, true);
     const asked = await upstream.next();
@@ -123,7 +123,7 @@ describe.each(WAYS)("a caller that $way", ({ leave }) => {
     const left = gate();
     const last = spoken.events.at(-1);
     if (last === undefined) throw new Error("no terminal event");
-    upstream.replyAlways("*", () => partly(spoken, spoken.events.length, { then: [wait(left), end()] }));
+    upstream.replyAlways("*", () => partly(spoken, spoken.events.length, [wait(left), end()]));
     const row = nextRow(gateway);
     const client = await ask(spoken, true);
     await client.readUntil(last);
@@ -135,7 +135,7 @@ describe.each(WAYS)("a caller that $way", ({ leave }) => {
 
   test("a hundred at once leave nothing behind", async () => {
     const spoken = STREAMED[0] as Streamed;
-    upstream.replyAlways("*", () => partly(spoken, first(spoken), { then: [hang()] }));
+    upstream.replyAlways("*", () => partly(spoken, first(spoken), [hang()]));
     const clients = await Promise.all(Array.from({ length: 100 }, () => ask(spoken, true)));
     await Promise.all(clients.map((client) => client.readUntil("Hel")));
     await Promise.all(clients.map(leave));

@@ -233,7 +233,7 @@ test("canaries", async () => {
   const madeKey = /pk_\w{43}/.exec(made.stdout)?.[0] ?? "";
   expect(madeKey).not.toBe("");
   const wrong = `nobody_knows: {x: ${SECRETS.inClear}}\nhub: {token: [${SECRETS.inClear}]}`;
-  const wrongKey = yaml.replaceAll("${UPSTREAM_KEY}", `{a: ${SECRETS.inClear}}`);
+  const wrongKey = yaml.replaceAll(/\$\{UPSTREAM_KEY\}/g, `{a: ${SECRETS.inClear}}`);
   writeFileSync(join(dataDir, "parallama.yaml"), `${wrongKey}\n${wrong}\n`);
   gateway.signal("SIGHUP");
   await gateway.event("configuration.refused");

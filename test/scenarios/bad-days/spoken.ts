@@ -4,7 +4,7 @@ import type { ErrorShape, ProtocolName } from "../../../src/engine/ports.ts";
 import { fromUtf8, utf8 } from "../../support/bytes.ts";
 import { property, stringAt } from "../../support/json-access.ts";
 import { anthropicClient, ollamaClient, openAiClient } from "../../support/official-clients.ts";
-import { json, type Script, type Step, type StreamOptions, stream } from "../../support/script.ts";
+import { end, json, type Step, stream } from "../../support/script.ts";
 import { openAiFrames, parseSse, typedFrames } from "../../support/sse.ts";
 
 export interface Spoken {
@@ -323,9 +323,9 @@ export function goodAnswer(spoken: Spoken, streamed: boolean): Step[] {
   return streamed && isStreamed(spoken) ? partly(spoken, spoken.events.length) : json(200, spoken.whole);
 }
 
-/** The first events of a streamed answer, and then something else. */
-export function partly(spoken: Streamed, count: number, options: StreamOptions = {}): Step[] {
-  return stream(spoken.events.slice(0, count), spoken.contentType, options);
+/** The first events of a streamed answer, and how it goes on; by default it ends in good order. */
+export function partly(spoken: Streamed, count: number, next: readonly Step[] = [end()]): Step[] {
+  return [...stream(spoken.events.slice(0, count), spoken.contentType).slice(0, -1), ...next];
 }
 
 export function isStreamed(spoken: Spoken): spoken is Streamed {
@@ -364,5 +364,3 @@ export function payloads(spoken: Streamed, bytes: Uint8Array): unknown[] {
       : parseSse(bytes).map((event) => event.data);
   return texts.map((text) => (text === "[DONE]" ? text : JSON.parse(text)));
 }
-
-export type ScriptOf = (spoken: Spoken, streamed: boolean) => Script;

@@ -69,7 +69,10 @@ describe("a provider's error about us, or about itself", () => {
 
   test("a 400 that speaks of our money is not handed on", async () => {
     const words = "Your credit balance is too low to access the Anthropic API.";
-    relay.upstream.reply("*", json(400, { type: "error", error: { type: "invalid_request_error", message: words } }));
+    relay.upstream.reply(
+      "*",
+      json(400, { type: "error", error: { type: "invalid_request_error", message: words } }),
+    );
     const body = utf8(JSON.stringify({ model: "m", max_tokens: 5, messages: [] }));
     const got = await call(relay.gateway, { path: "/v1/messages", body });
     expect(got.status).toBe(502);
