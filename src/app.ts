@@ -72,7 +72,8 @@ async function openParts(config: Config, overrides: Overrides, withKeys: boolean
     const firstKeys = await fillNewDatabase(db, { clock, random, withKeys });
     const catalog = new ModelCatalog(clock);
     const keys = new KeyRing(clock, (model) => catalog.canonical(model));
-    const parts = { config, lock, clock, random, db, catalog, keys, firstKeys };
+    const keptProviders: ReadonlyMap<string, KeptProvider> = new Map();
+    const parts = { config, lock, clock, random, db, catalog, keys, firstKeys, keptProviders };
     const prices = new MemoryPriceBook(() => all.config.pricing.unpriced);
     const localProcess = createLocalProcess(config, events);
     const all = { ...parts, prices, localProcess };
@@ -152,6 +153,7 @@ export async function createApp(config: Config, events: AppEvents, overrides: Ov
       startedAtMs: clock.now(),
       nowMs: () => clock.now(),
       storageWorks: async () => journal.refusal() === undefined && (await answers(db)),
+      draining: () => state.draining,
       askOllama: () => askFirstOllama(catalog),
     },
     runOperation: run,
@@ -173,6 +175,14 @@ export async function createApp(config: Config, events: AppEvents, overrides: Ov
     drain() {
       state.draining = true;
     },
+    /** Ends what is still in progress: streams with an error event, the rest with an error. */
+    interrupt() {
+      inference.deadlines.interrupt(
+        gatewayError("draining", "The gateway was shut down before the answer was complete.", {
+          retryAfterMs: 2_000,
+        }),
+      );
+    },
     /** Applies a configuration that was read again. */
     async reconfigure(next: Config) {
       parts.config = next;
@@ -181,7 +191,9 @@ export async function createApp(config: Config, events: AppEvents, overrides: Ov
     },
     /** Loads the local models that the configuration wants loaded. */
     async preload() {
-      const wanted = preloadPaths(parts);
+      const wanted = await preloadPaths(parts, (path) =>
+        events.localProcess({ event: "preload-failed", path, status: 404 }),
+      );
       if (wanted.length > 0) await localProcess.preload(wanted);
     },
     /** Ends everything; gives the number of rows that could not be written. */
@@ -225,15 +237,33 @@ function createLocalProcess(config: Config, events: AppEvents | undefined): Loca
   });
 }
 
+/** A provider that stays as it is while its declaration does: its list of models and its connections stay too. */
+interface KeptProvider {
+  readonly fingerprint: string;
+  readonly provider: Provider;
+}
+
 async function configureProviders(parts: Parts, config: Config): Promise<void> {
   const local = {
     process: parts.localProcess,
     modelsDir: config.local.modelsDir,
     demoModelPath: DEMO_MODEL_PATH,
   };
+  const kept = new Map<string, KeptProvider>();
   const providers = config.providers
     .filter((provider) => provider.apiKey !== null || !needsKey(provider))
-    .map((provider) => createProvider(declarationOf(provider), local, () => parts.clock.now()));
+    .map((configured) => {
+      const declaration = declarationOf(configured);
+      const fingerprint = JSON.stringify([declaration, local.modelsDir]);
+      const known = parts.keptProviders.get(configured.name);
+      const provider =
+        known?.fingerprint === fingerprint
+          ? known.provider
+          : createProvider(declaration, local, () => parts.clock.now());
+      kept.set(configured.name, { fingerprint, provider });
+      return provider;
+    });
+  parts.keptProviders = kept;
   // Pulled files are known by their receipts, which are read asynchronously.
   for (const provider of providers) if (provider instanceof LocalProvider) await provider.listModels();
   const declared = [...configuredModels(config), ...(await storedModels(parts.db))];
@@ -247,12 +277,11 @@ const KEY_VARIABLES: Readonly<Record<string, string>> = {
 
 /** A model that only a built-in provider is known for (it has a price for it), while that provider has no key. */
 function dormantModel(parts: Parts, config: Config, name: string): GatewayError | undefined {
-  const owner = config.providers.find(
-    (provider) =>
-      provider.apiKey === null &&
-      needsKey(provider) &&
-      parts.prices.chargeFor(name, provider.name, name, parts.clock.now()).cost !== undefined,
-  );
+  const owner = config.providers.find((provider) => {
+    if (provider.apiKey !== null || !needsKey(provider)) return false;
+    const model = name.startsWith(`${provider.name}/`) ? name.slice(provider.name.length + 1) : name;
+    return parts.prices.chargeFor(model, provider.name, model, parts.clock.now()).cost !== undefined;
+  });
   if (owner === undefined) return undefined;
   const variable = KEY_VARIABLES[owner.name] ?? "its key";
   const text = `${variable} not configured: the model '${name}' is served by '${owner.name}', for which this gateway has no key.`;
@@ -355,16 +384,18 @@ function factsOf(parts: Parts): ProgramFacts {
   };
 }
 
-function preloadPaths(parts: Parts): string[] {
+/** The files to load at the start. A name that means no local model is told, and stops nothing. */
+async function preloadPaths(parts: Parts, unknown: (name: string) => void): Promise<string[]> {
   const { local, models } = parts.config;
   const names = [...local.preload, ...models.filter((model) => model.preload).map((model) => model.name)];
-  const paths = names.flatMap((name) => {
-    const found = parts.catalog.find(name);
-    const target = found instanceof Promise ? undefined : found?.targets[0];
+  const paths = new Set<string>();
+  for (const name of names) {
+    const target = (await parts.catalog.find(name))?.targets[0];
     const path = target?.provider instanceof LocalProvider ? target.provider.pathOf(target.model) : undefined;
-    return path === undefined ? [] : [path];
-  });
-  return [...new Set(paths)];
+    if (path === undefined) unknown(name);
+    else paths.add(path);
+  }
+  return [...paths];
 }
 
 async function answers(db: Db): Promise<boolean> {

@@ -19,6 +19,7 @@ export interface NewKey {
 
 /** How a key is shown: never its secret, enough of it to be recognised. */
 export interface ShownKey extends Key {
+  readonly accountHandle: string | null;
   /** The first 16 hex digits of the secret's digest. */
   readonly hash16: string;
   readonly masked: string;
@@ -89,8 +90,9 @@ export async function listKeys(db: Db, accountId?: number): Promise<ShownKey[]> 
   const rows = await db
     .selectFrom("keys")
     .innerJoin("key_secrets", "key_secrets.key_id", "keys.id")
+    .innerJoin("accounts", "accounts.id", "keys.account_id")
     .selectAll("keys")
-    .select(["key_secrets.hash", "key_secrets.prefix", "key_secrets.last4"])
+    .select(["key_secrets.hash", "key_secrets.prefix", "key_secrets.last4", "accounts.handle"])
     .select((eb) =>
       eb
         .selectFrom("requests")
@@ -104,6 +106,7 @@ export async function listKeys(db: Db, accountId?: number): Promise<ShownKey[]> 
     .execute();
   return rows.map((row) => ({
     ...keyOf(row),
+    accountHandle: row.handle,
     hash16: row.hash.slice(0, 16),
     masked: maskSecret(row),
     lastUsedAtMs: row.last_used_at_ms,

@@ -70,7 +70,6 @@ function providerTree(provider: ProviderConfig): Tree {
       total: formatDurationMs(timeouts.totalMs),
     },
     models: provider.models,
-    max_concurrent_requests: provider.maxConcurrentRequests,
   });
 }
 

@@ -9,8 +9,6 @@ import type { Secret } from "./secret.ts";
 export interface Config {
   /** `dev` loosens what `--dev` documents, for direct loopback peers only. */
   readonly mode: ConfigMode;
-  /** The file that was read, absolute; `null` when the defaults and the environment are all there is. */
-  readonly configFile: string | null;
   /** Absolute. Database, models, command socket and generated files live here unless moved one by one. */
   readonly dataDir: string;
   readonly server: ServerConfig;
@@ -35,6 +33,7 @@ export interface ServerConfig {
   readonly port: number;
   /** Further addresses that serve the same application. Never repeats `host`:`port`. */
   readonly listen: readonly ListenAddress[];
+  /** Always 1, for now: `loadConfig` refuses more. */
   readonly workers: number;
   /** The largest body of an inference request. */
   readonly maxBodyBytes: number;
@@ -79,7 +78,6 @@ export interface ProviderConfig {
   readonly timeouts: ProviderTimeouts;
   /** The only models this provider serves, by its own names; `null`: whatever it offers. */
   readonly models: readonly string[] | null;
-  readonly maxConcurrentRequests: number | null;
   /** `built-in`: nobody configured it; `configured`: under `providers`; `model`: by a model's `api_url`. */
   readonly declaredBy: "built-in" | "configured" | "model";
 }
@@ -131,7 +129,7 @@ export interface LocalConfig {
   readonly gpu: GpuMode;
   /** Sequences that one loaded model works on at once. */
   readonly slots: number;
-  /** Context of each slot; `null`: what the model was trained with. */
+  /** Context of each slot; `null`: what the model was trained with, at most 4096. */
   readonly contextTokens: number | null;
   readonly maxLoadedModels: number;
   /** Model names or references to load at startup, in order, besides the models with `preload: true`. */

@@ -22,9 +22,28 @@ export function diffConfig(old: Config, current: Config): ConfigDiff {
     const [a, b] = [before.get(key), after.get(key)];
     if (isEqual(a?.value, b?.value)) continue;
     changed.push(key);
-    if (metaAt((a ?? b)?.path ?? [])?.needsRestart === true) needRestart.push(key);
+    const needsRestart = metaAt((a ?? b)?.path ?? [])?.needsRestart === true;
+    // A new model that is not to be preloaded needs nothing.
+    if (needsRestart && !(isOff(a) && isOff(b))) needRestart.push(key);
   }
   return { changed: changed.sort(), needRestart: needRestart.sort() };
+}
+
+/**
+ * What runs after a reload: the new configuration, save for what only a restart can change. Key by key, these are the
+ * ones whose schema says `needsRestart`.
+ */
+export function reloadedConfig(running: Config, next: Config): Config {
+  const isPreloaded = new Map(running.models.map((model) => [model.name, model.preload]));
+  return {
+    ...next,
+    dataDir: running.dataDir,
+    server: { ...running.server, drainTimeoutMs: next.server.drainTimeoutMs },
+    database: running.database,
+    ollama: running.ollama,
+    models: next.models.map((model) => ({ ...model, preload: isPreloaded.get(model.name) ?? false })),
+    local: running.local,
+  };
 }
 
 interface Leaf {
@@ -47,6 +66,10 @@ function collect(value: unknown, path: KeyPath, leaves: Map<string, Leaf>): void
     return;
   }
   for (const [key, child] of Object.entries(value)) collect(child, [...path, key], leaves);
+}
+
+function isOff(leaf: Leaf | undefined): boolean {
+  return (leaf?.value ?? false) === false;
 }
 
 function isEqual(a: unknown, b: unknown): boolean {

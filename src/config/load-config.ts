@@ -72,7 +72,7 @@ export function loadConfig(input: LoadConfigInput): LoadedConfig {
     isWritableDirectory: input.isWritableDirectory ?? (() => false),
   };
   const settings = checkedSettings(file.tree, findings);
-  const config = settings === undefined ? undefined : resolveConfig(resolution, settings, file.path);
+  const config = settings === undefined ? undefined : resolveConfig(resolution, settings);
   const warnings = [
     ...files.warnings,
     ...overlay.ignored,

@@ -23,7 +23,7 @@ const WELL_KNOWN_ADMIN_KEYS = [
 ];
 
 /** Turns checked settings into the `Config`. What is wrong goes to `resolution.findings`. */
-export function resolveConfig(resolution: Resolution, settings: Settings, configFile: string | null): Config {
+export function resolveConfig(resolution: Resolution, settings: Settings): Config {
   const dataDir = resolvePath(resolution, settings.data_dir);
   const providers = resolveProviders(resolution, settings);
   const resolved = resolveModels(resolution, settings.models, providers);
@@ -31,7 +31,6 @@ export function resolveConfig(resolution: Resolution, settings: Settings, config
   const hubToken = resolveSecret(resolution, ["hub", "token"], hub.token);
   return {
     mode: resolution.mode,
-    configFile,
     dataDir,
     server: resolveServer(resolution, settings.server),
     database: resolveDatabase(resolution, settings.database, dataDir),
@@ -65,6 +64,12 @@ function resolveServer(resolution: Resolution, settings: Settings["server"]): Se
     resolution.findings.error(
       ["server", "max_held_body_bytes"],
       "must not be less than `max_body_bytes`: a body of that size could never be accepted",
+    );
+  }
+  if (settings.workers > 1) {
+    resolution.findings.error(
+      ["server", "workers"],
+      "more than 1 needs PostgreSQL and Redis, which come in a later version",
     );
   }
   return {

@@ -87,7 +87,6 @@ function remoteProvider(resolution: Resolution, path: KeyPath, own: ModelSetting
     billing: defaultBilling("openai-compatible"),
     timeouts: providerTimeouts(defaultProviderSettings()),
     models: [model],
-    maxConcurrentRequests: null,
     declaredBy: "model",
   };
 }

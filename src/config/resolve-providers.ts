@@ -79,7 +79,6 @@ function resolveProvider(
     billing: own.billing ?? defaultBilling(type),
     timeouts: providerTimeouts(own),
     models: own.models ?? null,
-    maxConcurrentRequests: own.max_concurrent_requests ?? null,
     declaredBy: resolution.configuredProviders.has(name) ? "configured" : "built-in",
   };
 }

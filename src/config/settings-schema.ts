@@ -30,25 +30,31 @@ const server = z
       needsRestart: true,
     }),
     workers: withDefault(kinds.integer(1, 256), 1, {
-      description: "Processes that accept requests.",
+      description:
+        "Processes that accept requests. More than 1 needs PostgreSQL and Redis, which come in a later version.",
       needsRestart: true,
     }),
     max_body_bytes: withDefault(kinds.size(1024, 1024 * MIB), "32MiB", {
       description: "Largest body of an inference request. A larger one is refused with 413.",
+      needsRestart: true,
     }),
     max_held_body_bytes: withDefault(kinds.size(1024), "256MiB", {
       description:
         "Bodies of all requests held in memory at once. Over it, requests are answered 503 with Retry-After.",
+      needsRestart: true,
     }),
     max_json_depth: withDefault(kinds.integer(8, 10_000), 128, {
       description: "Deepest nesting of a JSON body.",
+      needsRestart: true,
     }),
     max_concurrent_requests: withDefault(kinds.integer(1, 1_000_000), 4096, {
       description:
         "Inference requests in progress at once. Over it, requests are answered 503 with Retry-After.",
+      needsRestart: true,
     }),
     drain_timeout: withDefault(kinds.duration(0), "30s", {
-      description: "How long SIGTERM waits for requests in progress before they are ended.",
+      description:
+        "How long SIGTERM waits for requests in progress before they are ended with an error. They have 2 s to end.",
     }),
   })
   .prefault({})
@@ -120,10 +126,6 @@ const provider = z
       description: "The only models it serves, by its own names.",
       defaultText: "whatever it offers",
     }),
-    max_concurrent_requests: optional(kinds.integer(1, 1_000_000), {
-      description: "Requests to it in progress at once.",
-      defaultText: "unlimited",
-    }),
   })
   .prefault({})
   .register(
@@ -175,6 +177,7 @@ const modelShorthand = z
     }),
     preload: withDefault(kinds.boolean, false, {
       description: "Load it at startup, in the background.",
+      needsRestart: true,
     }),
   })
   .register(
@@ -197,7 +200,7 @@ const model = z
         keyMetas,
         groupMeta(
           "list",
-          "Where the model runs, in order of preference: the next is tried when one fails before its first chunk.",
+          "Where the model runs, in order of preference: the first that speaks the caller's protocol serves it. (Trying the next when one fails comes in a later version.)",
         ),
       ),
     config: modelShorthand
@@ -227,6 +230,7 @@ const ollama = z
     port: optional(kinds.integer(1, 65_535), { description: "Its port.", defaultText: "11434" }),
     default_stream: withDefault(kinds.boolean, true, {
       description: "What `stream` is on Ollama's own routes when a request does not say.",
+      needsRestart: true,
     }),
   })
   .prefault({})
@@ -237,25 +241,32 @@ const local = z
     models_dir: optional(kinds.path, {
       description: "Where model files are found and downloaded to.",
       defaultText: "<data_dir>/models",
+      needsRestart: true,
     }),
     threads: withDefault(kinds.threads, "auto", {
       description: "Threads of the model process. `auto`: one less than the machine has cores.",
+      needsRestart: true,
     }),
     gpu: withDefault(kinds.gpu, false, {
       description: "What computes: the processor (`false`), or a kind of GPU.",
+      needsRestart: true,
     }),
     slots: withDefault(kinds.integer(1, 256), 4, {
       description: "Requests that one loaded model works on at once.",
+      needsRestart: true,
     }),
     context_tokens: optional(kinds.integer(128, 10_000_000, "tokens"), {
       description: "Context of each slot.",
-      defaultText: "what the model was trained with",
+      defaultText: "what the model was trained with, at most 4096",
+      needsRestart: true,
     }),
     max_loaded_models: withDefault(kinds.integer(1, 64), 2, {
       description: "Models in memory at once. The one unused longest makes room.",
+      needsRestart: true,
     }),
     preload: list(kinds.name, {
       description: "Models to load at startup, besides those with `preload: true`.",
+      needsRestart: true,
     }),
   })
   .prefault({})

@@ -16,6 +16,8 @@ export interface Attempt {
   handing(): void;
   /** What to do when a caller has not taken what was handed to it within the idle time-out. */
   whenStalled(callback: () => void): void;
+  /** The head has come, and the body is read whole: from now on only the longest time allowed counts. */
+  readingWhole(): void;
   /** The answer is complete: what may still come is waited for only briefly, so that the connection can be used again. */
   ending(): void;
   /** Gives the provider up: closes the connection, which makes it stop. */
@@ -48,8 +50,8 @@ export async function attempt(
   let stalled = () => {};
   const deadline: Deadline = {
     atMs: Math.min(endMs, begunMs + timeouts.firstByteMs),
-    expire() {
-      timeout = handing ? callerStalled() : timeoutError(answering, deadlines.nowMs() >= endMs);
+    expire(reason) {
+      timeout = reason ?? (handing ? callerStalled() : timeoutError(answering, deadlines.nowMs() >= endMs));
       controller.abort();
       if (handing) stalled();
     },
@@ -84,6 +86,10 @@ export async function attempt(
       },
       whenStalled(callback) {
         stalled = callback;
+      },
+      readingWhole() {
+        answering = true;
+        deadline.atMs = endMs;
       },
       ending() {
         deadline.atMs = deadlines.nowMs() + ENDING_MS;

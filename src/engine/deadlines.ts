@@ -1,9 +1,11 @@
 import type { Clock } from "../core/clock.ts";
+import type { GatewayError } from "../core/error.ts";
 
 /** A point in time at which something is given up. Move it by setting `atMs` (on the monotonic clock). */
 export interface Deadline {
   atMs: number;
-  readonly expire: () => void;
+  /** `reason`: why, where it is not the deadline that has come. */
+  readonly expire: (reason?: GatewayError) => void;
 }
 
 const TICK_MS = 100;
@@ -36,6 +38,14 @@ export class Deadlines {
 
   forget(deadline: Deadline): void {
     this.#watched.delete(deadline);
+  }
+
+  /** Gives everything up that is watched, for another reason than time. */
+  interrupt(reason: GatewayError): void {
+    for (const deadline of [...this.#watched]) {
+      this.#watched.delete(deadline);
+      deadline.expire(reason);
+    }
   }
 
   /** Called by the timer; tests with a clock of their own call it themselves. */

@@ -19,11 +19,11 @@ export function usageOf(
 ): Usage {
   const reported = facts.usage;
   if (reported !== undefined && isWhole(reported.tokens, facts)) return reported;
-  const knownInput = reported?.tokens.input || promptTokens;
+  const knownInput = reportedInput(reported?.tokens, facts) ?? promptTokens;
   const counted = target.provider.tokenPerPiece && knownInput !== undefined;
   const seen = target.provider.tokenPerPiece ? facts.textPieces : estimateOutput(facts);
   const tokens = tokenCounts({
-    input: knownInput || Math.ceil(request.promptBytes() / BYTES_PER_TOKEN),
+    input: knownInput ?? Math.ceil(request.promptBytes() / BYTES_PER_TOKEN),
     cacheRead: reported?.tokens.cacheRead,
     cacheWrite: reported?.tokens.cacheWrite,
     output: Math.max(seen, reported?.tokens.output ?? 0),
@@ -70,6 +70,12 @@ export function costsOf(
       ? book.unpriced.costNanoUsd
       : priceUsage(usage, charge.charged, chargedOf, isPublic ? () => undefined : chargedOf);
   return { chargedNanoUsd, costNanoUsd: priceUsage(usage, charge.cost, (model) => priceOf(model).cost) };
+}
+
+/** Nothing in, and nothing from a cache, beside text is not a count. */
+function reportedInput(tokens: TokenCounts | undefined, facts: AnswerFacts): number | undefined {
+  const isCount = tokens?.input !== 0 || (tokens.cacheRead ?? 0) + (tokens.cacheWrite ?? 0) > 0;
+  return isCount || facts.textPieces === 0 ? tokens?.input : undefined;
 }
 
 function estimateOutput(facts: AnswerFacts): number {

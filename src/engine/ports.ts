@@ -29,6 +29,8 @@ export interface InferenceRequest {
   readonly receivedBytes: number;
   /** Bytes of text that the model will read, for estimates where a provider reports nothing. */
   promptBytes(): number;
+  /** Lets the body go: a long stream must not keep its prompt in memory. Only `promptBytes` is answered after this. */
+  forgetBody(): void;
   /** The body for a provider that knows the model as `targetModel`: the client's bytes, patched where they must be. */
   bodyFor(targetModel: string): Uint8Array;
   /** Reads the answer as it passes by. One for each attempt. */
@@ -147,8 +149,8 @@ export interface Provider {
   readonly tokenPerPiece: boolean;
   readonly timeouts: ProviderTimeouts;
   speaks(protocol: ProtocolName): boolean;
-  /** Whether it can serve a model that was declared for it. Only a provider that looks into its own store knows. */
-  has(model: string): boolean;
+  /** Why it cannot serve a model that was declared for it, if so. Only a provider with a store of its own knows. */
+  lacks(model: string): string | undefined;
   /** The model's name in the body that is sent: the provider's own, or what the caller wrote where only that is echoed. */
   nameInBody(model: string, requested: string): string;
   /** Asks what it offers. Empty where there is nothing to ask. Throws `GatewayFailure` when it cannot be asked. */

@@ -1,4 +1,4 @@
-import { type GatewayError, gatewayError } from "../core/error.ts";
+import { type GatewayError, GatewayFailure, gatewayError, httpStatusOf } from "../core/error.ts";
 import { ok, type Result, refuse } from "../core/result.ts";
 import { type Attempt, clientClosed } from "./attempt.ts";
 import type { Answer } from "./infer.ts";
@@ -21,10 +21,12 @@ export async function relayWhole(
 ): Promise<Result<Answer>> {
   const { reply, target } = under;
   let bytes: Uint8Array;
+  under.readingWhole();
   try {
     bytes = await reply.bytes();
-  } catch {
-    return refuse(whyCut(call, under));
+  } catch (thrown) {
+    under.cancel();
+    return refuse(thrown instanceof GatewayFailure ? thrown.error : whyCut(call, under));
   } finally {
     under.done();
   }
@@ -68,20 +70,24 @@ export async function relayStream(
   try {
     piece = source && (await firstPiece(source, reader, under));
   } catch {
-    under.done();
+    giveUp(under);
     return refuse(whyCut(call, under));
   }
   if (source === undefined || piece === undefined) {
-    under.done();
+    giveUp(under);
     return refuse(brokenAnswer());
+  }
+  if (call.signal.aborted) {
+    giveUp(under);
+    return refuse(clientClosed());
   }
   const { error, textPieces } = reader.facts();
   if (error !== undefined && textPieces === 0) {
     // Nothing has been said yet: an error with a status is worth more to a client than one inside a 200.
-    under.done();
-    under.cancel();
+    giveUp(under);
     return refuse(error);
   }
+  request.forgetBody();
   const stream: Stream = { protocol, call, request, scope, under, reader, begun: false };
   // A caller that leaves before its answer is pulled for the first time leaves nobody to run the generator's end.
   call.signal.addEventListener("abort", () => void (stream.begun || leaveStream(stream)), { once: true });
@@ -90,6 +96,11 @@ export async function relayStream(
   const body = pieces(stream, source, piece);
   const headers = relayedHeaders(under.reply.headers);
   return ok({ status: 200, headers: { ...headers, "cache-control": "no-cache" }, body });
+}
+
+function giveUp(under: Attempt): void {
+  under.done();
+  under.cancel();
 }
 
 /** The first bytes that hold a whole event; undefined when the stream ends before one. */
@@ -136,15 +147,18 @@ async function* pieces(
       if (piece.length > 0) scope.delivered(piece.length);
       if (reader.ended) {
         await settle(stream);
-        under.ending();
+        under.handing();
+        if (piece.length > 0) yield piece;
+        await readToEnd(source, under);
+        return;
       }
       if (piece.length > 0) {
         under.handing();
         yield piece;
-        if (!reader.ended) under.alive();
+        under.alive();
       }
       const received: Uint8Array | undefined = (await source.read()).value;
-      if (!reader.ended) under.alive();
+      under.alive();
       piece = received === undefined ? undefined : reader.piece(received);
     }
     const rest = reader.rest();
@@ -152,13 +166,22 @@ async function* pieces(
     const broken = await finishStream(stream);
     // What is left of a broken answer is half an event: the caller's parser would take the error for its other half.
     const last = broken ?? rest;
+    under.handing();
     if (last.length > 0) yield last;
   } catch (thrown) {
     const last = await failStream(stream, thrown);
+    // No time-out watches any more, and a caller that never takes this would hold its place for ever.
+    stream.call.ended();
     if (last !== undefined) yield last;
   } finally {
     await leaveStream(stream);
   }
+}
+
+/** What comes after the last event is nobody's, but a connection that is read to its end can be used again. */
+async function readToEnd(source: ReadableStreamDefaultReader<Uint8Array>, under: Attempt): Promise<void> {
+  under.ending();
+  while (!(await source.read()).done);
 }
 
 /** Writes down a complete answer. */
@@ -190,15 +213,14 @@ async function failStream(stream: Stream, thrown: unknown): Promise<Uint8Array |
 /** Ends a stream that the caller believes in progress: what was delivered is charged, and an error event goes out. */
 async function broken(stream: Stream, error: GatewayError, cause?: unknown): Promise<Uint8Array> {
   const { call, protocol, request, scope, under, reader } = stream;
-  const status = error.kind === "client_closed" ? 499 : 502;
+  const status = httpStatusOf(error);
   const event = protocol.encodeStreamError(error, call.requestId);
   scope.delivered(event.length);
-  await scope.finish(
-    status,
-    usageOf(request, under.target, reader.facts(), under.reply.promptTokens),
-    error,
-    cause,
-  );
+  const facts = reader.facts();
+  // A provider that fails before it has said anything is owed what it reported itself, and nothing by estimate.
+  const owesNothing = error.kind !== "client_closed" && facts.textPieces === 0;
+  const usage = owesNothing ? facts.usage : usageOf(request, under.target, facts, under.reply.promptTokens);
+  await scope.finish(status, usage, error, cause);
   return event;
 }
 

@@ -42,7 +42,7 @@ function unknownModel(name: string) {
 
 function mismatch(model: CatalogModel, protocol: ProtocolName) {
   const providers = [...new Set(model.targets.map((target) => target.provider.name))].join(", ");
-  const text = `The model '${model.name}' is served by '${providers}', which does not speak this protocol (${protocol}), and translation between protocols is not available yet. Call it through ${spokenInstead(model)}.`;
+  const text = `The model '${model.name}' is served by '${providers}', which does not speak this protocol (${protocol}), and translation between protocols is not available yet. Call it through ${spokenInstead(model, protocol)}.`;
   return gatewayError("protocol_mismatch", text, { param: "model", code: "protocol_mismatch" });
 }
 
@@ -56,9 +56,20 @@ const ROUTES: Record<ProtocolName, string> = {
   "ollama-embed": "/api/embed",
 };
 
-function spokenInstead(model: CatalogModel): string {
-  const spoken = Object.entries(ROUTES)
-    .filter(([name]) => model.targets.some((target) => target.provider.speaks(name as ProtocolName)))
-    .map(([, path]) => path);
-  return spoken.length > 0 ? spoken.join(" or ") : "another route";
+/** Protocols that ask for the same thing. */
+const ALIKE: readonly (readonly ProtocolName[])[] = [
+  ["openai-chat", "anthropic-messages", "ollama-chat"],
+  ["openai-completions", "ollama-generate"],
+  ["openai-embeddings", "ollama-embed"],
+];
+
+/** Where the model can be asked for the same thing; if nowhere, where it can be asked for anything. */
+function spokenInstead(model: CatalogModel, protocol: ProtocolName): string {
+  const names = Object.keys(ROUTES) as ProtocolName[];
+  const spoken = names.filter((name) => model.targets.some((target) => target.provider.speaks(name)));
+  const alike = spoken.filter((name) =>
+    ALIKE.some((group) => group.includes(name) && group.includes(protocol)),
+  );
+  const paths = (alike.length > 0 ? alike : spoken).map((name) => ROUTES[name]);
+  return paths.length > 0 ? paths.join(" or ") : "another route";
 }

@@ -27,6 +27,7 @@ export const keyShape = z.object({
 
 export const shownKeyShape = keyShape.extend({
   masked: z.string(),
+  username: z.string().nullable(),
   hash16: z.string(),
   lastUsedAt: time.nullable(),
 });
@@ -66,6 +67,7 @@ export function showShownKey(key: ShownKey, nowMs: number): z.output<typeof show
   return {
     ...showKey(key, nowMs),
     masked: key.masked,
+    username: key.accountHandle,
     hash16: key.hash16,
     lastUsedAt: key.lastUsedAtMs === null ? null : timeOf(key.lastUsedAtMs),
   };

@@ -42,8 +42,9 @@ export abstract class JsonAnswerReader implements AnswerReader {
   whole(bytes: Uint8Array): Uint8Array {
     const body = parseJson(decoder.decode(bytes));
     if (!isRecord(body)) return bytes;
-    this.complete = true;
     this.readWhole(body);
+    // It has been read to its end, whatever it says of how it ended.
+    this.complete = true;
     return bytes;
   }
 

@@ -48,18 +48,30 @@ export function decodeJsonRequest(
 }
 
 function requestOf(form: RequestForm, object: JsonObject, model: string, stream: boolean): InferenceRequest {
+  let held: JsonObject | undefined = object;
+  let knownPromptBytes: number | undefined;
+  const promptBytes = () => {
+    knownPromptBytes ??= form.textFields.reduce((sum, field) => sum + textBytes(held?.value[field]), 0);
+    return knownPromptBytes;
+  };
   return {
     protocol: form.protocol,
     model,
     stream,
     receivedBytes: object.bytes.length,
-    promptBytes: () => form.textFields.reduce((sum, field) => sum + textBytes(object.value[field]), 0),
+    promptBytes,
+    forgetBody() {
+      promptBytes();
+      held = undefined;
+    },
     bodyFor(targetModel) {
+      const object = held;
+      if (object === undefined) throw new Error("the request's body was given up");
       const patch = form.patch?.(object.value, stream);
       if (targetModel === model && patch === undefined) return object.bytes;
       return withFields(object, targetModel === model ? { ...patch } : { ...patch, model: targetModel });
     },
-    readAnswer: () => form.readAnswer(object.value, stream),
+    readAnswer: () => form.readAnswer(held?.value ?? {}, stream),
   };
 }
 

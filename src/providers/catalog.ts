@@ -108,15 +108,16 @@ export class ModelCatalog implements Catalog {
     const unavailable = this.#dormant(canonicalModelName(name));
     if (unavailable !== undefined) return { name, aliases: [], targets: [], createdAtMs: 0, unavailable };
     // A provider that could not be asked may well have it: that is no reason to say that it does not exist.
-    const silent = this.#providers.find((provider) => this.#mayServeUnlisted(provider));
+    const silent = this.#providers.find((provider) => this.#mayServeUnlisted(provider, name));
     if (silent === undefined) return undefined;
     const text = `The model '${name.slice(0, 128)}' is not known, and the provider '${silent.name}' cannot be asked for its models at the moment.`;
     throw new GatewayFailure(gatewayError("provider_unreachable", text, { retryAfterMs: UNKNOWN_PAUSE_MS }));
   }
 
-  #mayServeUnlisted(provider: Provider): boolean {
+  #mayServeUnlisted(provider: Provider, name: string): boolean {
     const listing = this.#listings.get(provider.name);
-    return provider.paid && listing?.failure !== undefined && listing.models.length === 0;
+    const isMeant = provider.paid || name.startsWith(`${provider.name}/`);
+    return isMeant && listing?.failure !== undefined && listing.models.length === 0;
   }
 
   async #ask(maxAgeMs: number): Promise<void> {
@@ -151,23 +152,31 @@ export class ModelCatalog implements Catalog {
       models.set(canonicalModelName(declared.name), this.#declaredModel(declared));
     // What was declared decides for itself who serves it.
     const declaredNames = new Set(models.keys());
+    for (const { aliases } of this.#declared)
+      for (const alias of aliases) declaredNames.add(canonicalModelName(alias));
     for (const provider of this.#providers) {
       for (const listed of this.#listings.get(provider.name)?.models ?? []) {
-        if (!declaredNames.has(publicName(listed))) addListed(models, provider, listed);
+        const name = publicName(listed);
+        if (USABLE_NAME.test(name) && !declaredNames.has(name)) addListed(models, provider, listed);
       }
     }
-    this.#models = [...models.values()];
     this.#index = this.#indexOf(models);
+    // What another name has covered cannot be asked for, so it is not listed.
+    this.#models = [...models.values()].filter(
+      (model) => this.#index.get(canonicalModelName(model.name)) === model,
+    );
   }
 
   #declaredModel(declared: DeclaredModel): CatalogModel {
     const targets = declared.targets.flatMap(({ provider, model }): Target[] => {
       const found = this.#providers.find((candidate) => candidate.name === provider);
-      return found?.has(model) ? [{ provider: found, model }] : [];
+      return found !== undefined && found.lacks(model) === undefined ? [{ provider: found, model }] : [];
     });
     const { id, name, aliases, active, createdAtMs } = declared;
     const usable = active && targets.length > 0;
-    const text = active ? `Model '${name}' is not configured` : `Model '${name}' is not active`;
+    const text = active
+      ? `Model '${name}' is not configured${this.#whyNot(declared)}`
+      : `Model '${name}' is not active`;
     return {
       name,
       aliases,
@@ -180,22 +189,57 @@ export class ModelCatalog implements Catalog {
     };
   }
 
+  /** What stands in the way of a declared model, as the end of a sentence. */
+  #whyNot({ targets }: DeclaredModel): string {
+    const reasons = targets.map(({ provider, model }) => {
+      const found = this.#providers.find((candidate) => candidate.name === provider);
+      return found === undefined
+        ? `there is no provider '${provider}' with its credentials`
+        : found.lacks(model);
+    });
+    const known = reasons.filter((reason) => reason !== undefined);
+    return known.length > 0 ? `: ${known.join("; ")}` : "";
+  }
+
   #indexOf(models: ReadonlyMap<string, CatalogModel>): Map<string, CatalogModel> {
-    const index = new Map<string, CatalogModel>();
-    // Weakest first: a later entry wins.
+    const declared = new Set(this.#declared.map(({ name }) => canonicalModelName(name)));
+    // Weakest first: a later entry wins. What the operator says comes last.
+    const index = new Map(models);
+    for (const [name, model] of this.#qualified(models)) index.set(name, model);
+    for (const model of models.values())
+      for (const alias of model.aliases) index.set(canonicalModelName(alias), model);
+    for (const [name, model] of models) if (declared.has(name)) index.set(name, model);
+    return index;
+  }
+
+  /**
+   * `provider/model` for everything that is listed. It is the public model that has this target, served by this one
+   * provider: so its price, whether it is active, and who may use it, are the public model's.
+   */
+  #qualified(models: ReadonlyMap<string, CatalogModel>): Map<string, CatalogModel> {
+    const owners = new Map<string, CatalogModel>();
+    for (const model of models.values()) {
+      for (const { provider, model: name } of model.targets) {
+        const key = `${provider.name}\n${name}`;
+        if (!owners.has(key)) owners.set(key, model);
+      }
+    }
+    const qualified = new Map<string, CatalogModel>();
     for (const provider of this.#providers) {
       for (const listed of this.#listings.get(provider.name)?.models ?? []) {
         const name = `${provider.name}/${publicName(listed)}`;
         const targets = [{ provider, model: listed.model }];
-        index.set(name, { name, aliases: [], targets, createdAtMs: listed.createdAtMs ?? 0 });
+        const owner = owners.get(`${provider.name}\n${listed.model}`);
+        const own = { name, aliases: [], createdAtMs: listed.createdAtMs ?? 0 };
+        qualified.set(name, { ...(owner ?? own), targets });
       }
     }
-    for (const model of models.values())
-      for (const alias of model.aliases) index.set(canonicalModelName(alias), model);
-    for (const [name, model] of models) index.set(name, model);
-    return index;
+    return qualified;
   }
 }
+
+/** Names that a provider may list: what cannot be typed, or would break a line of a log, is not offered. */
+const USABLE_NAME = /^[^\s\p{Cc}]{1,200}$/u;
 
 function publicName(listed: ListedModel): string {
   return canonicalModelName(listed.name ?? listed.model);

@@ -59,8 +59,8 @@ export class HttpProvider implements Provider {
     return this.#kind.paths[protocol] !== undefined;
   }
 
-  has(): boolean {
-    return true;
+  lacks(): undefined {
+    return undefined;
   }
 
   nameInBody(model: string): string {

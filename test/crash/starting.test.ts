@@ -1,7 +1,7 @@
 /** What can keep the program from starting. Each is one line that says what to do, and exit code 1. */
 import { Database } from "bun:sqlite";
 import { afterEach, beforeEach, describe, expect, test } from "bun:test";
-import { chmodSync, existsSync, rmSync, statSync, writeFileSync } from "node:fs";
+import { chmodSync, existsSync, mkdirSync, rmSync, statSync, writeFileSync } from "node:fs";
 import { createServer } from "node:net";
 import { join } from "node:path";
 import { makeDataDir, type Ran, runProgram, startProcess } from "../support/gateway-process.ts";
@@ -78,7 +78,9 @@ describe("the database", () => {
   });
 
   test("that is a directory is refused", async () => {
-    expectRefusal(await runProgram([...SERVE, "--db", dataDir], { dataDir }), /cannot be/);
+    const folder = join(dataDir, "folder");
+    mkdirSync(folder);
+    expectRefusal(await runProgram([...SERVE, "--db", folder], { dataDir }), /cannot be/);
   });
 
   test("and its folder are the owner's alone", async () => {

@@ -4,7 +4,7 @@ import { writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { until, yamlOf } from "../scenarios/bad-days/failing-gateway.ts";
 import { errorMessage, post, SPOKEN } from "../scenarios/bad-days/spoken.ts";
-import { makeDataDir, startProcess } from "../support/gateway-process.ts";
+import { startProcess } from "../support/gateway-process.ts";
 import { json } from "../support/script.ts";
 import { scriptedUpstream } from "../support/scripted-upstream.ts";
 import { within } from "../support/within.ts";
@@ -22,8 +22,7 @@ const STREAMS = 20;
 
 test("SIGTERM under load: streams end properly, new requests are refused, every row is there", async () => {
   await using provider = await heldProvider();
-  const dataDir = makeDataDir();
-  await using gateway = await startProcess({ yaml: yamlOf(provider.upstream.url), dataDir });
+  await using gateway = await startProcess({ yaml: yamlOf(provider.upstream.url) });
   const streams = await beginStreams(gateway, gateway.userKey, STREAMS);
   gateway.signal("SIGTERM");
   await gateway.event("server.stopping");
@@ -83,7 +82,9 @@ test("a second SIGTERM does not wait: streams are cut, and their rows are there"
     streams.map(({ requestId }) => requestId),
   );
   for (const row of storedRequests(gateway.databasePath)) {
-    expect(row).toMatchObject({ status: 499, error: "client_closed", output_tokens: 1 });
+    // Whether the stream was ended with an error event or its connection went first.
+    expect(`${row.status} ${row.error}`).toBeOneOf(["499 client_closed", "503 draining"]);
+    expect(row.output_tokens).toBe(1);
   }
 });
 

@@ -75,9 +75,9 @@ test("the time is that of the last tick while something is watched, and exact wh
 
 test("its own timer ticks, and ends when there is nothing left to watch", async () => {
   const { promise, resolve } = Promise.withResolvers<void>();
-  deadlines.watch({ atMs: 0, expire: resolve });
+  deadlines.watch({ atMs: 0, expire: () => resolve() });
   await promise;
   const second = Promise.withResolvers<void>();
-  deadlines.watch({ atMs: 0, expire: second.resolve });
+  deadlines.watch({ atMs: 0, expire: () => second.resolve() });
   await second.promise;
 });

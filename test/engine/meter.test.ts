@@ -12,7 +12,7 @@ function target(options: { tokenPerPiece?: boolean; paid?: boolean } = {}): Targ
     tokenPerPiece: options.tokenPerPiece ?? false,
     timeouts: { connectMs: 1, firstByteMs: 1, idleMs: 1, totalMs: 1 },
     speaks: () => true,
-    has: () => true,
+    lacks: () => undefined,
     nameInBody: (model) => model,
     listModels: async () => [],
     send: () => Promise.reject(new Error("not called")),
@@ -31,6 +31,7 @@ function request(promptBytes: number): InferenceRequest {
     stream: true,
     receivedBytes: promptBytes,
     promptBytes: () => promptBytes,
+    forgetBody() {},
     bodyFor: none,
     readAnswer: none,
   };

@@ -43,6 +43,7 @@ function asking(name: string, protocol: ProtocolName = "openai-chat"): Inference
     model: name,
     stream: false,
     receivedBytes: 0,
+    forgetBody() {},
     promptBytes: () => 0,
     bodyFor: () => new Uint8Array(),
     readAnswer: () => {
@@ -83,7 +84,7 @@ describe.each(catalogs)("a catalogue that answers %s", (_, catalog) => {
     [
       "one",
       "anthropic-messages",
-      /'chat', which does not speak .*\/v1\/chat\/completions or \/v1\/completions\.$/,
+      /'chat', which does not speak .*Call it through \/v1\/chat\/completions\.$/,
     ],
     ["one", "ollama-chat", /Call it through \/v1\/chat\/completions/],
     ["both", "ollama-chat", /served by 'claude, chat'.*\/v1\/messages/],

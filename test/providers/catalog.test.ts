@@ -64,7 +64,24 @@ describe("names", () => {
     expect((await catalog.find("two/a"))?.name).toBe("two/a");
   });
 
-  test("an alias is another name of a model; a model of that name comes before it", async () => {
+  test("provider/model means that provider, also where another one lists that very name", async () => {
+    const openai = fakeProvider("openai", ["gpt"]);
+    const router = fakeProvider("router", ["openai/gpt"]);
+    catalog.configure([router, openai], []);
+    await catalog.list();
+    expect(await find("openai/gpt")).toEqual(["openai/gpt"]);
+    expect(await find("router/openai/gpt")).toEqual(["router/openai/gpt"]);
+  });
+
+  test("provider/model is the public model at that provider: its price, its state, its permission", async () => {
+    const one = fakeProvider("one", ["x", "off"]);
+    catalog.configure([one], [declared("house", ["one/x"]), declared("closed", ["one/off"], { active: false })]);
+    await catalog.list();
+    expect((await catalog.find("one/x"))?.name).toBe("house");
+    expect((await catalog.find("one/off"))?.unavailable).toBeDefined();
+  });
+
+  test("an alias is another name of a model; it holds against what a provider lists under that name", async () => {
     catalog.configure(
       [fakeProvider("one", ["real"])],
       [declared("a", ["one/x"], { aliases: ["b", "real"] })],
@@ -72,7 +89,8 @@ describe("names", () => {
     expect(await find("b")).toEqual(["one/x"]);
     expect(catalog.canonical("b")).toBe("a");
     await catalog.list();
-    expect(await find("real")).toEqual(["one/real"]);
+    expect(await find("real")).toEqual(["one/x"]);
+    expect(await find("one/real")).toEqual(["one/real"]);
   });
 
   test("`:latest` makes no difference, on either side", async () => {

@@ -32,7 +32,7 @@ export function fakeProvider(
     tokenPerPiece: false,
     timeouts: { connectMs: 1, firstByteMs: 1, idleMs: 1, totalMs: 1 },
     speaks: (protocol) => speaks.includes(protocol),
-    has: (model) => has === undefined || has.includes(model),
+    lacks: (model) => (has === undefined || has.includes(model) ? undefined : `it has no '${model}'`),
     nameInBody: (model) => model,
     async listModels() {
       this.asked++;

@@ -18,6 +18,7 @@ export function openAiErrorBody(error: GatewayError): {
 }
 
 const CODES: Partial<Record<ErrorKind, string>> = {
+  ambiguous_credentials: "ambiguous_credentials",
   missing_credentials: "invalid_api_key",
   invalid_credentials: "invalid_api_key",
   model_not_found: "model_not_found",

@@ -64,8 +64,10 @@ export class LocalProvider implements Provider {
     return PATHS[protocol] !== undefined;
   }
 
-  has(model: string): boolean {
-    return this.pathOf(model) !== undefined;
+  lacks(model: string): string | undefined {
+    if (this.pathOf(model) !== undefined) return undefined;
+    if (model.startsWith("hf:")) return `'${model}' has not been pulled`;
+    return `there is no file '${basename(model)}' among the local models`;
   }
 
   /** The process is told the file by a header; the name is only echoed in its answers. */

@@ -23,7 +23,7 @@ export function momentOption(now: () => number, isFuture: boolean): (text: strin
     const moment = parseMoment(text.trim(), now());
     if (moment === undefined) {
       throw new InvalidArgumentError(
-        "Expected a span such as 30d or 12h, or a date such as 2026-12-31 (UTC).",
+        "Expected a span in hours, days or weeks (12h, 30d, 4w), or a date such as 2026-12-31 (UTC).",
       );
     }
     if (isFuture && Date.parse(moment) <= now()) throw new InvalidArgumentError("It lies in the past.");

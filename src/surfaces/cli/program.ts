@@ -14,7 +14,7 @@ import { addGlobalOptions, type GlobalOptions } from "./global-options.ts";
 import { styleOf } from "./text/style.ts";
 
 const DESCRIPTION = [
-  "A gateway for language models: keys, limits and exact costs, in front of Ollama, OpenAI, Anthropic and local models.",
+  "A gateway for language models: keys and exact costs, in front of Ollama, OpenAI, Anthropic and local models.",
   "Commands ask the server that runs on the same data directory; without one, they open its database themselves. Times are in UTC.",
   "Exit codes: 0 done, 1 it failed, 2 it was called wrongly.",
 ].join("\n\n");

@@ -9,11 +9,13 @@ const COLUMNS: readonly Column[] = [
   { head: "ID", align: "right", isFirm: true },
   { head: "Name" },
   { head: "User ID", align: "right", isFirm: true },
+  { head: "User" },
   { head: "Created" },
   { head: "Expires" },
   { head: "Last Used" },
   { head: "State", isFirm: true, tone: stateTone },
   { head: "Key", isFirm: true },
+  { head: "Models" },
 ];
 
 /** Keys as a table; a key itself is not in it. */
@@ -22,11 +24,13 @@ export function renderKeys(keys: Keys, style: Style): string {
     String(key.id),
     key.name ?? "-",
     String(key.accountId),
+    key.username ?? "-",
     showTime(key.createdAt),
     showTime(key.expiresAt, "never"),
     showTime(key.lastUsedAt, "never"),
     key.state,
     key.masked,
+    key.allowedModels?.length ? key.allowedModels.join(", ") : "all",
   ]);
   return renderTable(COLUMNS, rows, style);
 }

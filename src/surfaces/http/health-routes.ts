@@ -9,6 +9,8 @@ export interface HealthPorts {
   readonly nowMs: () => number;
   /** Whether the database answers and the journal can write. */
   readonly storageWorks: () => Promise<boolean>;
+  /** Whether the process is shutting down, so that a balancer sends nobody here any more. */
+  readonly draining: () => boolean;
   /** Asks Ollama for its models; throws when it does not answer; undefined when there is none configured. */
   readonly askOllama: (() => Promise<unknown>) | undefined;
 }
@@ -20,7 +22,7 @@ export interface Health {
 
 /** `GET /health`: whether this process can do its work. Says nothing that a stranger should not know. */
 export async function gatewayHealth(ports: HealthPorts): Promise<Health> {
-  const works = await ports.storageWorks();
+  const works = (await ports.storageWorks()) && !ports.draining();
   const nowMs = ports.nowMs();
   return {
     status: works ? 200 : 503,

@@ -1,4 +1,4 @@
-import { GatewayFailure, gatewayError } from "../../core/error.ts";
+import { gatewayError } from "../../core/error.ts";
 import { isRecord } from "../../core/json-object.ts";
 import type { Principal } from "../../core/principal.ts";
 import { type Result, refuse } from "../../core/result.ts";
@@ -47,8 +47,8 @@ export async function ollamaVersion(ports: OllamaRoutePorts): Promise<{ version:
         await ollama.query("GET", "/api/version", undefined, ASK_TIMEOUT_MS)
       ).json();
       if (isRecord(body) && typeof body["version"] === "string") return { version: body["version"] };
-    } catch (thrown) {
-      if (!(thrown instanceof GatewayFailure)) throw thrown;
+    } catch {
+      // It does not answer, or not with JSON: the next one may.
     }
   }
   return { version: FOLLOWED_VERSION };

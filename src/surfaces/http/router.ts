@@ -188,7 +188,7 @@ function unknownRoute(ports: RouterPorts, app: Hono, context: Context): Response
   if (methods.length === 0) {
     return errorResponse(
       shape,
-      gatewayError("not_found", `There is no route ${method} ${path.slice(0, 200)}.`),
+      gatewayError("not_found", `There is no route ${method} ${path.slice(0, 200)}.${hintFor(ports, path)}`),
       requestId,
     );
   }
@@ -199,6 +199,16 @@ function unknownRoute(ports: RouterPorts, app: Hono, context: Context): Response
   const response = errorResponse(shape, error, requestId);
   response.headers.set("allow", methods.join(", "));
   return response;
+}
+
+/** What a client with a slightly wrong address, or a newer API, should do instead. */
+function hintFor(ports: RouterPorts, path: string): string {
+  if (path.startsWith("/v1/responses"))
+    return " The Responses API is not available yet; use /v1/chat/completions.";
+  const known = [...ports.inferenceRoutes.map((route) => route.path), "/v1/models"];
+  if (known.includes(`/v1${path}`)) return " The base URL of OpenAI's clients ends in /v1.";
+  if (path.startsWith("/v1/v1/")) return " The base URL of Anthropic's clients is without /v1.";
+  return "";
 }
 
 function matches(pattern: string, path: string): boolean {

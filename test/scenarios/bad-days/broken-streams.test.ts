@@ -148,7 +148,7 @@ describe.each(BREAKS)("a provider that $name", ({ reply, kind, says }) => {
     expect(errorMessage(spoken.shape, received.at(-1), requestId)).toMatch(says);
     expect(JSON.stringify(received.slice(0, -1))).toContain("Hel");
     const row = await rowOf(gateway, requestId);
-    expect(row).toMatchObject({ status: 502, error: kind });
+    expect(row).toMatchObject({ status: kind === "provider_timeout" ? 504 : 502, error: kind });
     expect(row.usage?.source).toBe("estimated");
     expect(row.usage?.tokens.output).toBeGreaterThan(0);
     expect(row.usage?.tokens.input).toBeGreaterThan(0);

@@ -3,7 +3,7 @@
  * at the most talkative level and with log files on, and then everything that the program wrote is searched for them.
  */
 import { expect, test } from "bun:test";
-import { mkdirSync, readdirSync, readFileSync, writeFileSync } from "node:fs";
+import { mkdirSync, readdirSync, readFileSync, rmSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { type GatewayProcess, makeDataDir, startProcess } from "../../support/gateway-process.ts";
 import { rawClient, requestBytes } from "../../support/raw-client.ts";
@@ -213,6 +213,9 @@ async function sendTheRest(gateway: GatewayProcess, upstream: ScriptedUpstream):
 
 test("canaries", async () => {
   const dataDir = makeDataDir();
+  await using _folder = {
+    [Symbol.asyncDispose]: async () => rmSync(dataDir, { recursive: true, force: true }),
+  };
   const logDir = join(dataDir, "logs");
   mkdirSync(logDir);
   await using upstream = await scriptedUpstream();

@@ -177,7 +177,7 @@ describe("a model's name leads to", () => {
         type: "error",
         error: {
           type: "invalid_request_error",
-          message: expect.stringMatching(/\/v1\/chat\/completions or/),
+          message: expect.stringMatching(/Call it through \/v1\/chat\/completions\.$/),
         },
       },
     });
@@ -217,7 +217,8 @@ describe("a key that may use some models only", () => {
       ["llama3:latest", 200],
       ["only-first", 404],
       ["org/model-with-slash", 404],
-      ["second/shared", 404],
+      // The public model that it may use, at one of its providers.
+      ["second/shared", 200],
       ["qwen:7b", 404],
       ["nobody", 404],
     ] as const) {

@@ -79,11 +79,13 @@ test("key list has the documented columns, and state and masked key", async () =
     "ID",
     "Name",
     "User ID",
+    "User",
     "Created",
     "Expires",
     "Last Used",
     "State",
     "Key",
+    "Models",
   ]);
   const all = await run("key list", { operations: { "keys.list": { keys: [] } } });
   expect(all.calls[0]?.input).toEqual({});

@@ -118,6 +118,7 @@ export const KEY = {
   createdAt: "2026-11-02T10:20:30.000Z",
   expiresAt: "2026-12-31T00:00:00.000Z",
   masked: "pk_…a1B2",
+  username: "alice",
   hash16: "9f86d081884c7d65",
   lastUsedAt: null,
 };

@@ -66,7 +66,7 @@ function addGenerate(key: Command, context: CommandContext): void {
   addExamples(generate, [
     "key generate alice",
     "key generate alice --name laptop --expires 30d --model llama3.2 gpt-4o-mini",
-    "key generate root --admin --expires 2027-01-01",
+    "key generate admin --admin --expires 2027-01-01",
     "key generate alice --json | jq -r .secret",
   ]);
 }

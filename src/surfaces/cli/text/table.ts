@@ -73,9 +73,12 @@ function fitWidths(
   if (limit === undefined) return widths;
   const all = widths.map((_, index) => index);
   const soft = all.filter((index) => columns[index]?.isFirm !== true);
+  // A number that is cut says something else: words go first, whatever it costs them.
+  const words = all.filter((index) => columns[index]?.align !== "right");
   for (const [candidates, least] of [
     [soft, READABLE_WIDTH],
-    [all, READABLE_WIDTH],
+    [words, READABLE_WIDTH],
+    [words, 1],
     [all, 1],
   ] as const) {
     while (lineWidth(widths) > limit) {
