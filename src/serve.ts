@@ -1,13 +1,13 @@
-import { chmodSync, existsSync, mkdirSync, rmSync } from "node:fs";
+import { existsSync, mkdirSync, rmSync } from "node:fs";
 import { join } from "node:path";
 import type { LogLevel } from "@logtape/logtape";
 import { type App, createApp, VERSION } from "./app.ts";
 import type { Config, ConfigMode } from "./config/config.ts";
 import { isWritableDirectory, readConfigText } from "./config/config-files.ts";
 import type { ConfigFlags } from "./config/config-flags.ts";
-import { diffConfig } from "./config/diff-config.ts";
+import { diffConfig, reloadedConfig } from "./config/diff-config.ts";
 import { type LoadedConfig, loadConfig } from "./config/load-config.ts";
-import { GatewayFailure } from "./core/error.ts";
+import { GatewayFailure, toGatewayError } from "./core/error.ts";
 import { offerBetterModel } from "./offer-model.ts";
 import { isOpenToOthers } from "./storage/database.ts";
 import { errorResponse } from "./surfaces/http/error-response.ts";
@@ -15,7 +15,7 @@ import { operationRoute } from "./surfaces/http/operation-routes.ts";
 import { IDLE_TIMEOUT_S } from "./surfaces/http/router.ts";
 import { Events } from "./telemetry/events.ts";
 import { type Loggers, openLogging } from "./telemetry/logging.ts";
-import { firstKeysLines, welcomeText } from "./welcome.ts";
+import { commandPrefix, firstKeysLines, welcomeText } from "./welcome.ts";
 
 export interface ServeOptions {
   readonly dev: boolean;
@@ -30,8 +30,15 @@ export const CONTROL_SOCKET = "parallama.sock";
 /** Bodies are bounded by our own reader, in the caller's error shape; this only keeps Bun from answering first. */
 const NO_BODY_LIMIT = Number.MAX_SAFE_INTEGER;
 
+/** Bun closes a connection after 10 s of silence; an operation may take longer. Its types lack this for Unix sockets. */
+const NO_IDLE_TIMEOUT: object = { idleTimeout: 0 };
+
+/** How long requests that were told to end have for it, before their connections are cut. */
+const ENDING_MS = 2_000;
+
 /** Runs the server until it is told to stop. Resolves with the exit code. */
 export async function serve(options: ServeOptions): Promise<number> {
+  const signals = listenForSignals();
   const mode = options.dev ? "dev" : "production";
   const loaded = load(mode, options.flags);
   for (const warning of loaded.warnings) options.stderr(`Warning: ${problemText(warning)}\n`);
@@ -40,7 +47,7 @@ export async function serve(options: ServeOptions): Promise<number> {
     return 1;
   }
   try {
-    return await run(loaded.config, options);
+    return await run(loaded.config, options, signals);
   } catch (thrown) {
     if (!(thrown instanceof GatewayFailure)) throw thrown;
     options.stderr(`Error: ${thrown.error.message}\n`);
@@ -48,15 +55,15 @@ export async function serve(options: ServeOptions): Promise<number> {
   }
 }
 
-async function run(config: Config, options: ServeOptions): Promise<number> {
-  const signals = listenForSignals();
+async function run(config: Config, options: ServeOptions, signals: Signals): Promise<number> {
   const loggers = await openLogging(loggingOptions(config, options));
   const events = new Events(loggers);
   mkdirSync(config.dataDir, { recursive: true, mode: 0o700 });
   const app = await createApp(config, appEvents(events));
   const servers: Bun.Server<undefined>[] = [];
+  const socketPath = join(config.dataDir, CONTROL_SOCKET);
   try {
-    servers.push(...listen(app, config, options), await listenForCommands(app, config.dataDir));
+    servers.push(...listen(app, config, options), await listenForCommands(app, socketPath, events));
   } catch (thrown) {
     for (const server of servers) server.stop(true);
     await app.close();
@@ -67,8 +74,8 @@ async function run(config: Config, options: ServeOptions): Promise<number> {
   const addresses = servers.flatMap((server) =>
     server.port === undefined ? [] : [`${server.hostname}:${server.port}`],
   );
-  await offerBetterModel(app, config, options);
-  options.stdout(await welcomeText(app, config, addresses));
+  await offerBetterModel(app, config, options, signals.stopping);
+  options.stdout(await welcomeText(app, config, addresses, commandPrefix(options.flags)));
   if (isOpenToOthers(config.dataDir)) {
     events.warned(`${config.dataDir} can be entered by other users of this machine; chmod 700 closes it.`);
   }
@@ -80,9 +87,14 @@ async function run(config: Config, options: ServeOptions): Promise<number> {
     pid: process.pid,
   });
   void app.preload().catch((thrown) => events.unexpected("preload", thrown));
-  const state: Running = { app, config, events, loggers, options, servers };
-  signals.onReload(() => void reload(state));
+  const state: Running = { app, config, events, loggers, options, servers, socketPath };
+  let reloading = Promise.resolve();
+  signals.onReload(() => {
+    reloading = reloading.then(() => reload(state));
+  });
   const reason = await signals.stopped;
+  signals.onReload(() => {});
+  await reloading;
   return await stop(state, reason);
 }
 
@@ -93,6 +105,8 @@ interface Running {
   loggers: Loggers;
   readonly options: ServeOptions;
   readonly servers: readonly Bun.Server<undefined>[];
+  /** Where commands reach this server. */
+  readonly socketPath: string;
 }
 
 function listen(app: App, config: Config, options: ServeOptions): Bun.Server<undefined>[] {
@@ -133,23 +147,36 @@ function listenProblem({ host, port }: { host: string; port: number }, thrown: u
 }
 
 /** Commands come over a socket that only this user can open: the file's permission is the credential. */
-async function listenForCommands(app: App, dataDir: string): Promise<Bun.Server<undefined>> {
-  const path = join(dataDir, CONTROL_SOCKET);
+async function listenForCommands(app: App, path: string, events: Events): Promise<Bun.Server<undefined>> {
   // A server with another database may use the folder; a socket that nobody answers on was left by one that was killed.
   if (await accepts(path)) {
     const text = `Another Parallama process listens on ${path}. Stop it, or choose another folder with --data-dir.`;
     throw new GatewayFailure({ kind: "conflict", message: text });
   }
   rmSync(path, { force: true });
+  // It must never be open to others, not even for the moment between its creation and a chmod.
+  const umask = process.umask(0o177);
+  try {
+    return serveCommands(app, path, events);
+  } finally {
+    process.umask(umask);
+  }
+}
+
+function serveCommands(app: App, path: string, events: Events): Bun.Server<undefined> {
   const server = Bun.serve({
     unix: path,
-    fetch: async (request) => {
+    fetch: async (request: Request) => {
       const name = /^\/admin\/v1\/operations\/([^/]+)$/.exec(new URL(request.url).pathname)?.[1] ?? "";
       const result = await operationRoute(app.run, name, request, "local");
       return result.ok ? Response.json(result.value) : errorResponse("gateway", result.error, "");
     },
+    error(thrown) {
+      events.unexpected("command", thrown);
+      return errorResponse("gateway", toGatewayError(thrown), "");
+    },
+    ...NO_IDLE_TIMEOUT,
   });
-  chmodSync(path, 0o600);
   return server as unknown as Bun.Server<undefined>;
 }
 
@@ -170,6 +197,8 @@ async function accepts(path: string): Promise<boolean> {
  */
 function listenForSignals() {
   const { promise: stopped, resolve } = Promise.withResolvers<string>();
+  const stopping = new AbortController();
+  void stopped.then(() => stopping.abort());
   let reloadNow: (() => void) | undefined;
   let missed = false;
   process.on("SIGTERM", () => resolve("SIGTERM"));
@@ -179,25 +208,29 @@ function listenForSignals() {
     else reloadNow();
   });
   return {
+    /** Resolves with the name of the signal. */
     stopped,
+    stopping: stopping.signal,
     onReload(callback: () => void) {
       reloadNow = callback;
       if (missed) callback();
+      missed = false;
     },
   };
 }
 
+type Signals = ReturnType<typeof listenForSignals>;
+
 async function reload(state: Running): Promise<void> {
   const { events, options } = state;
-  const loaded = load(state.config.mode, options.flags);
-  if (!loaded.ok) {
-    events.configurationRefused(loaded.errors.map(problemText));
-    return;
-  }
   try {
+    const loaded = load(state.config.mode, options.flags);
+    if (!loaded.ok) {
+      events.configurationRefused(loaded.errors.map(problemText));
+      return;
+    }
     const { changed, needRestart } = diffConfig(state.config, loaded.config);
-    // What only a restart can change stays as it runs.
-    const next = { ...loaded.config, server: state.config.server, database: state.config.database };
+    const next = reloadedConfig(state.config, loaded.config);
     state.loggers.flush();
     state.loggers = await openLogging(loggingOptions(next, options));
     events.use(state.loggers);
@@ -209,9 +242,12 @@ async function reload(state: Running): Promise<void> {
   }
 }
 
-/** Takes no new work, lets what is under way end, writes everything down. A second signal ends the waiting. */
+/**
+ * Takes no new work, lets what is under way end, writes everything down. After the drain timeout, or at a second signal,
+ * what is still under way is ended with an error in its caller's protocol.
+ */
 async function stop(state: Running, reason: string): Promise<number> {
-  const { app, config, events, servers } = state;
+  const { app, config, events, servers, socketPath } = state;
   events.serverStopping(reason);
   app.drain();
   const impatient = new Promise<void>((resolve) => {
@@ -219,9 +255,11 @@ async function stop(state: Running, reason: string): Promise<number> {
     process.on("SIGINT", () => resolve());
   });
   await Promise.race([untilIdle(state, config.server.drainTimeoutMs), impatient]);
+  app.interrupt();
+  await untilIdle(state, ENDING_MS);
   for (const server of servers) server.stop(true);
   await untilIdle(state, 5_000);
-  rmSync(join(config.dataDir, CONTROL_SOCKET), { force: true });
+  rmSync(socketPath, { force: true });
   const unwritten = await app.close();
   events.serverStopped(unwritten);
   await state.loggers.close();

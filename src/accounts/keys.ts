@@ -96,9 +96,10 @@ export async function listKeys(db: Db, accountId?: number): Promise<ShownKey[]> 
     .select((eb) =>
       eb
         .selectFrom("requests")
-        .select((inner) => inner.fn.max("started_at_ms").as("at"))
+        .select("started_at_ms")
         .whereRef("requests.key_id", "=", "keys.id")
-        .whereRef("requests.account_id", "=", "keys.account_id")
+        .orderBy("started_at_ms", "desc")
+        .limit(1)
         .as("last_used_at_ms"),
     )
     .$if(accountId !== undefined, (query) => query.where("keys.account_id", "=", accountId ?? 0))

@@ -200,7 +200,7 @@ const model = z
         keyMetas,
         groupMeta(
           "list",
-          "Where the model runs, in order of preference: the first that speaks the caller's protocol serves it. (Trying the next when one fails comes in a later version.)",
+          "Where the model runs, in order of preference: the first that speaks the caller's protocol serves it. Trying the next when one fails comes in a later version.",
         ),
       ),
     config: modelShorthand

@@ -28,8 +28,8 @@ const encoder = new TextEncoder();
  */
 export function readJsonObject(bytes: Uint8Array, maxDepth: number): Result<JsonObject> {
   if (bytes.length === 0) return refuse(badBody("The request has no body; a JSON object is expected."));
-  const depth = measureDepth(bytes, maxDepth);
-  if (depth > maxDepth) return refuse(badBody(`The body is nested deeper than ${maxDepth} levels.`));
+  const { spans, tooDeep, duplicate } = scan(bytes, maxDepth);
+  if (tooDeep) return refuse(badBody(`The body is nested deeper than ${maxDepth} levels.`));
   let value: unknown;
   try {
     value = JSON.parse(decoder.decode(bytes));
@@ -38,8 +38,6 @@ export function readJsonObject(bytes: Uint8Array, maxDepth: number): Result<Json
     return refuse(badBody(`The body is not ${what}.`));
   }
   if (!isRecord(value)) return refuse(badBody("The body must be a JSON object."));
-  const spans = new Map<string, readonly [number, number]>();
-  const duplicate = findSpans(bytes, spans);
   if (duplicate !== undefined) {
     return refuse(badBody(`The field '${printable(duplicate)}' is given twice.`, printable(duplicate)));
   }
@@ -114,68 +112,63 @@ function printable(name: string): string {
   return name.replace(/[\u0000-\u001f\u007f]/g, "?").slice(0, 64);
 }
 
-/** The deepest nesting, counted before the parser recurses; stops at the first level beyond `limit`. */
-function measureDepth(bytes: Uint8Array, limit: number): number {
+interface Scan {
+  readonly spans: Map<string, readonly [number, number]>;
+  readonly tooDeep: boolean;
+  /** The first top-level name that comes twice. */
+  readonly duplicate: string | undefined;
+}
+
+/**
+ * One walk over the bytes, before the parser recurses into them: how deep they are nested, and where the fields of the
+ * outermost object lie. What it says of the fields holds if the bytes turn out to be JSON.
+ */
+function scan(bytes: Uint8Array, maxDepth: number): Scan {
+  const spans = new Map<string, readonly [number, number]>();
+  let duplicate: string | undefined;
   let depth = 0;
-  let deepest = 0;
+  let name: readonly [number, number] = [0, 0];
+  let valueAt = -1;
   for (let i = 0; i < bytes.length; i++) {
     const byte = bytes[i];
     if (byte === QUOTE) {
-      i = endOfString(bytes, i) - 1;
+      const end = endOfString(bytes, i);
+      if (depth === 1 && valueAt < 0) name = [i, end];
+      i = end - 1;
+    } else if (byte === COLON) {
+      if (depth === 1 && valueAt < 0) valueAt = i + 1;
     } else if (byte === OPEN_BRACE || byte === OPEN_BRACKET) {
-      depth++;
-      if (depth > deepest) deepest = depth;
-      if (depth > limit) return deepest;
-    } else if (byte === CLOSE_BRACE || byte === CLOSE_BRACKET) {
-      depth--;
+      if (++depth > maxDepth) return { spans, tooDeep: true, duplicate };
+    } else if (byte === COMMA || byte === CLOSE_BRACE || byte === CLOSE_BRACKET) {
+      if (depth === 1 && valueAt >= 0) {
+        const field = nameAt(bytes, name);
+        if (spans.has(field)) duplicate ??= field;
+        else spans.set(field, trimmed(bytes, valueAt, i));
+        valueAt = -1;
+      }
+      if (byte !== COMMA) depth--;
     }
   }
-  return deepest;
+  return { spans, tooDeep: false, duplicate };
 }
 
-/** Fills `spans` from bytes that are known to be a valid JSON object; gives the first name that comes twice. */
-function findSpans(bytes: Uint8Array, spans: Map<string, readonly [number, number]>): string | undefined {
-  let at = bytes.indexOf(OPEN_BRACE) + 1;
-  for (;;) {
-    at = skipBlanks(bytes, at);
-    const byte = bytes[at];
-    if (byte === CLOSE_BRACE || byte === undefined) return undefined;
-    if (byte === COMMA) {
-      at++;
-      continue;
-    }
-    const keyEnd = endOfString(bytes, at);
-    const name: string = JSON.parse(decoder.decode(bytes.subarray(at, keyEnd)));
-    const start = skipBlanks(bytes, bytes.indexOf(COLON, keyEnd) + 1);
-    const end = endOfValue(bytes, start);
-    if (spans.has(name)) return name;
-    spans.set(name, [start, end]);
-    at = end;
+/** The name that stands between two quotes, its escapes resolved: `"\u006dodel"` is `model` too. */
+function nameAt(bytes: Uint8Array, [start, end]: readonly [number, number]): string {
+  const text = Buffer.from(bytes.buffer, bytes.byteOffset + start, end - start).toString("utf8");
+  if (!text.includes("\\")) return text.slice(1, -1);
+  try {
+    return String(JSON.parse(text));
+  } catch {
+    return text; // not JSON: the parser will say so
   }
 }
 
-function endOfValue(bytes: Uint8Array, start: number): number {
-  const first = bytes[start];
-  if (first === QUOTE) return endOfString(bytes, start);
-  if (first !== OPEN_BRACE && first !== OPEN_BRACKET) return endOfScalar(bytes, start);
-  let depth = 0;
-  for (let i = start; i < bytes.length; i++) {
-    const byte = bytes[i];
-    if (byte === QUOTE) i = endOfString(bytes, i) - 1;
-    else if (byte === OPEN_BRACE || byte === OPEN_BRACKET) depth++;
-    else if ((byte === CLOSE_BRACE || byte === CLOSE_BRACKET) && --depth === 0) return i + 1;
-  }
-  return bytes.length;
-}
-
-function endOfScalar(bytes: Uint8Array, start: number): number {
-  let i = start;
-  while (i < bytes.length) {
-    const byte = bytes[i];
-    if (byte === COMMA || byte === CLOSE_BRACE || isBlank(byte)) break;
-    i++;
-  }
-  return i;
+function trimmed(bytes: Uint8Array, start: number, end: number): readonly [number, number] {
+  let first = start;
+  let last = end;
+  while (isBlank(bytes[first])) first++;
+  while (last > first && isBlank(bytes[last - 1])) last--;
+  return [first, last];
 }
 
 /** One past the closing quote of the string that opens at `start`. */
@@ -189,12 +182,6 @@ function endOfString(bytes: Uint8Array, start: number): number {
     if (slashes % 2 === 0) return quote + 1;
     from = quote + 1;
   }
-}
-
-function skipBlanks(bytes: Uint8Array, start: number): number {
-  let i = start;
-  while (isBlank(bytes[i])) i++;
-  return i;
 }
 
 function isBlank(byte: number | undefined): boolean {

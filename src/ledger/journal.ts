@@ -9,9 +9,12 @@ export interface JournalBounds {
   readonly maxWaitingRows: number;
   /** How long an answer waits for a disk that fails or hangs, before it leaves and its row is written later. */
   readonly maxWaitMs: number;
+  /** The pause before a batch is sent again, or a new thread begun; that of threads doubles, up to a minute. */
   readonly retryMs: number;
   /** How long a commit waits for an administrative transaction that holds the file. */
   readonly busyTimeoutMs: number;
+  /** How long the end waits for a thread that hangs. */
+  readonly closeMs: number;
 }
 
 const BOUNDS: JournalBounds = {
@@ -19,7 +22,9 @@ const BOUNDS: JournalBounds = {
   maxWaitMs: 2_000,
   retryMs: 250,
   busyTimeoutMs: 5_000,
+  closeMs: 5_000,
 };
+const MAX_RESTART_MS = 60_000;
 /** The most rows in one transaction. */
 const MAX_BATCH_ROWS = 2_000;
 /** Under load, the pause between two commits in which rows gather: a commit costs much more than a row in it. */
@@ -41,12 +46,17 @@ export interface JournalEvents {
 /**
  * Writes finished requests down, in groups: everything that came while one commit ran goes into the next. The commits
  * run in a thread of their own (journal-worker.ts). A batch that fails, or hangs, is kept and tried again until it is
- * written; until then nothing new begins (`refusal`).
+ * written, by a new thread where the old one died; until then nothing new begins (`refusal`).
  */
 export class GroupJournal implements Journal {
-  readonly #worker: Worker;
+  readonly #path: string;
   readonly #events: JournalEvents;
   readonly #bounds: JournalBounds;
+  readonly #newWorker: () => Worker;
+  /** The thread that has the database open; undefined while a dead one is replaced. */
+  #worker: Worker | undefined;
+  #restarts = 0;
+  #closed = false;
   #queue: Waiting[] = [];
   #committing: Waiting[] = [];
   #lastRows = 0;
@@ -56,25 +66,24 @@ export class GroupJournal implements Journal {
   #giveUp: ReturnType<typeof setTimeout> | undefined;
   #idle: (() => void)[] = [];
 
-  private constructor(worker: Worker, events: JournalEvents, bounds: JournalBounds) {
-    this.#worker = worker;
+  private constructor(path: string, events: JournalEvents, bounds: JournalBounds, newWorker: () => Worker) {
+    this.#path = path;
     this.#events = events;
     this.#bounds = bounds;
-    worker.onmessage = (event: MessageEvent<FromWorker>) => this.#answered(event.data);
+    this.#newWorker = newWorker;
   }
 
   /** Opens the journal of a database whose tables exist. */
-  static async open(path: string, events: JournalEvents, bounds = BOUNDS): Promise<GroupJournal> {
-    const worker = new Worker(new URL("./journal-worker.ts", import.meta.url).href);
-    const { busyTimeoutMs } = bounds;
-    const opened = await ask(worker, { type: "open", path, busyTimeoutMs }, ["opened", "failed"]);
-    if (opened.type === "failed") {
-      worker.terminate();
-      throw new GatewayFailure(
-        gatewayError("storage_unavailable", `The journal cannot be opened: ${opened.reason}`),
-      );
-    }
-    return new GroupJournal(worker, events, bounds);
+  static async open(
+    path: string,
+    events: JournalEvents,
+    bounds = BOUNDS,
+    newWorker = startWorker,
+  ): Promise<GroupJournal> {
+    const journal = new GroupJournal(path, events, bounds, newWorker);
+    const refused = await journal.#start();
+    if (refused === undefined) return journal;
+    throw new GatewayFailure(gatewayError("storage_unavailable", `The journal cannot be opened: ${refused}`));
   }
 
   append(row: RequestRow): Promise<void> {
@@ -102,11 +111,60 @@ export class GroupJournal implements Journal {
     return this.#queue.length + this.#committing.length;
   }
 
+  /** Lets a commit that is under way end, if it ends soon. */
   async close(): Promise<void> {
+    this.#closed = true;
     clearTimeout(this.#retry);
     clearTimeout(this.#giveUp);
-    await ask(this.#worker, { type: "close" }, ["closed"]);
-    this.#worker.terminate();
+    const worker = this.#worker;
+    this.#worker = undefined;
+    if (worker === undefined) return;
+    const { promise: tooLate, resolve } = Promise.withResolvers<void>();
+    const timer = setTimeout(resolve, this.#bounds.closeMs);
+    await Promise.race([ask(worker, { type: "close" }, ["closed"]), tooLate]);
+    clearTimeout(timer);
+    worker.terminate();
+  }
+
+  /** Begins a thread that has the database open; gives the reason where that fails. */
+  async #start(): Promise<string | undefined> {
+    const worker = this.#newWorker();
+    const { busyTimeoutMs } = this.#bounds;
+    const opened = await ask(worker, { type: "open", path: this.#path, busyTimeoutMs }, ["opened", "failed"]);
+    if (opened.type === "failed" || this.#closed) {
+      worker.terminate();
+      return opened.type === "failed" ? opened.reason : undefined;
+    }
+    this.#worker = worker;
+    worker.onmessage = (event: MessageEvent<FromWorker>) => {
+      if (worker === this.#worker) this.#answered(event.data);
+    };
+    whenDead(worker, (reason) => {
+      if (worker === this.#worker) this.#died(worker, reason);
+    });
+    return undefined;
+  }
+
+  #died(worker: Worker, reason: string): void {
+    this.#worker = undefined;
+    worker.terminate();
+    clearTimeout(this.#retry);
+    this.#latch(reason);
+    this.#restartLater();
+  }
+
+  #restartLater(): void {
+    const pauseMs = Math.min(this.#bounds.retryMs * 2 ** this.#restarts, MAX_RESTART_MS);
+    this.#restarts++;
+    this.#retry = setTimeout(() => void this.#restart(), pauseMs);
+  }
+
+  async #restart(): Promise<void> {
+    const refused = await this.#start().catch(String);
+    if (this.#closed) return;
+    if (refused !== undefined) this.#restartLater();
+    else if (this.#committing.length > 0) this.#send();
+    else this.#committed();
   }
 
   /** Commits what waits: at once, or under load after a moment in which more may join. */
@@ -135,9 +193,10 @@ export class GroupJournal implements Journal {
   }
 
   #send(): void {
+    this.#boundWaiting();
+    if (this.#worker === undefined) return; // the thread that comes next gets it
     const rows = this.#committing.map(({ row }): JournalRow => [requestCells(row), attemptCells(row)]);
     this.#worker.postMessage({ type: "commit", rows: JSON.stringify(rows) } satisfies ToWorker);
-    this.#boundWaiting();
   }
 
   #answered(answer: FromWorker): void {
@@ -148,6 +207,7 @@ export class GroupJournal implements Journal {
   #committed(): void {
     clearTimeout(this.#giveUp);
     this.#giveUp = undefined;
+    this.#restarts = 0;
     if (this.#failing !== undefined) {
       this.#failing = undefined;
       this.#events.recovered();
@@ -182,13 +242,25 @@ export class GroupJournal implements Journal {
   }
 }
 
-/** Says something and waits for one of its `answers`; what else comes first belongs to something said before. */
+function startWorker(): Worker {
+  return new Worker(new URL("./journal-worker.ts", import.meta.url).href);
+}
+
+function whenDead(worker: Worker, callback: (reason: string) => void): void {
+  worker.onerror = (event) => callback(`the journal's thread failed: ${event.message}`);
+  worker.addEventListener("close", () => callback("the journal's thread ended"), { once: true });
+}
+
+/**
+ * Says something and waits for one of its `answers`; what else comes first belongs to something said before. A thread
+ * that dies of it has failed.
+ */
 function ask(worker: Worker, message: ToWorker, answers: FromWorker["type"][]): Promise<FromWorker> {
-  return new Promise((resolve, reject) => {
+  return new Promise((resolve) => {
     worker.onmessage = ({ data }: MessageEvent<FromWorker>) => {
       if (answers.includes(data.type)) resolve(data);
     };
-    worker.onerror = (event) => reject(new Error(`the journal's thread failed: ${event.message}`));
+    whenDead(worker, (reason) => resolve({ type: "failed", reason }));
     worker.postMessage(message);
   });
 }

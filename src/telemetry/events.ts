@@ -1,4 +1,4 @@
-import type { GatewayError } from "../core/error.ts";
+import { type GatewayError, GatewayFailure } from "../core/error.ts";
 import { usdText } from "../core/money.ts";
 import type { Principal } from "../core/principal.ts";
 import type { RequestObserver, RequestRow } from "../engine/ports.ts";
@@ -43,7 +43,8 @@ export class Events implements RequestObserver {
     const fields = { requestId, kind: error.kind, providerStatus: error.providerStatus ?? null };
     if (error.kind === "internal")
       this.#loggers.program.error("request.failed", { ...fields, ...causeFields(cause) });
-    else if (error.kind.startsWith("provider_")) this.#loggers.program.warning("request.failed", fields);
+    else if (error.kind.startsWith("provider_"))
+      this.#loggers.program.warning("request.failed", { ...fields, ...originOf(cause) });
   }
 
   /** `access`: any other HTTP request. */
@@ -136,6 +137,14 @@ function usageFields(row: RequestRow): Record<string, unknown> {
     costUsd: usdText(row.costNanoUsd),
     status: row.status,
   };
+}
+
+/** What lies under an error of a provider: enough to tell an unknown name from a refused connection or a certificate. */
+function originOf(thrown: unknown): Record<string, string | null> {
+  const origin = thrown instanceof GatewayFailure ? thrown.cause : thrown;
+  if (origin === undefined) return { cause: null, code: null };
+  const { cause, code } = causeFields(origin);
+  return { cause: cause ?? null, code: code ?? null };
 }
 
 /**

@@ -1,5 +1,4 @@
-import { getRotatingFileSink } from "@logtape/file";
-import type { LogRecord, Sink } from "@logtape/logtape";
+import type { LogLevel, LogRecord, Sink } from "@logtape/logtape";
 
 /** Lines that wait for a slow reader of standard output; beyond it they are dropped and counted. */
 const MAX_PENDING_BYTES = 4 * 1024 * 1024;
@@ -41,9 +40,14 @@ export function stdoutSink(
     lines = "";
     dropped = 0;
     pendingBytes += text.length;
-    write(text, () => {
+    const written = () => {
       pendingBytes -= text.length;
-    });
+    };
+    try {
+      write(text, written);
+    } catch {
+      written(); // Nobody is left to tell.
+    }
   };
   const sink = (record: LogRecord) => {
     if (pendingBytes + lines.length > MAX_PENDING_BYTES) {
@@ -71,35 +75,71 @@ export function directLog(category: string, sinks: readonly Sink[]): DirectLog {
   return {
     enabled: sinks.length > 0,
     info(event, properties) {
-      const record: LogRecord = {
-        category: ["parallama", category],
-        level: "info",
-        message: [event],
-        rawMessage: event,
-        timestamp: Date.now(),
-        properties,
-      };
-      for (const sink of sinks) sink(record);
+      const record = recordOf(category, "info", event, properties);
+      for (const sink of sinks) {
+        try {
+          sink(record);
+        } catch {
+          // The request that the line is about goes on.
+        }
+      }
     },
   };
 }
 
-/** A log file that is rotated by size: `api.log`, `api.log.1`, ... */
-export function fileSink(path: string, maxBytes: number, backupCount: number) {
-  const options = {
-    maxSize: maxBytes,
-    maxFiles: backupCount + 1,
-    bufferSize: 16 * 1024,
-    flushInterval: 1_000,
+/** Says that lines were dropped: at once, then once a pause, each time how many since. */
+export function dropReport(say: (lines: number) => void, pauseMs = 60_000): (lines: number) => void {
+  let dropped = 0;
+  let pause: ReturnType<typeof setTimeout> | undefined;
+  const report = () => {
+    pause = undefined;
+    if (dropped === 0) return;
+    const lines = dropped;
+    dropped = 0;
+    pause = setTimeout(report, pauseMs);
+    pause.unref();
+    say(lines);
   };
-  return getRotatingFileSink(path, { ...options, formatter: jsonLine });
+  return (lines) => {
+    dropped += lines;
+    if (pause === undefined) report();
+  };
+}
+
+/** A record that no logger made. */
+export function recordOf(
+  category: string,
+  level: LogLevel,
+  event: string,
+  properties: Record<string, unknown>,
+): LogRecord {
+  return {
+    category: ["parallama", category],
+    level,
+    message: [event],
+    rawMessage: event,
+    timestamp: Date.now(),
+    properties,
+  };
 }
 
 function eventOf(record: LogRecord): string {
   return typeof record.rawMessage === "string" ? record.rawMessage : record.rawMessage.join("");
 }
 
+/** What a terminal would act on, or not show: control characters, marks that turn the direction of writing. */
+const UNSEEN = /[\p{Cc}\p{Cf}\p{Cs}\p{Zl}\p{Zp}]/gu;
+
 function printable(value: unknown): string {
   const text = typeof value === "string" ? value : JSON.stringify(value);
-  return /[\s"]/.test(text) ? JSON.stringify(text) : text;
+  const shown = /[\s"\p{Cc}\p{Cf}\p{Cs}]/u.test(text) ? JSON.stringify(text) : text;
+  return shown.replace(UNSEEN, escaped);
+}
+
+function escaped(character: string): string {
+  return Array.from({ length: character.length }, (_, i) => hex(character.charCodeAt(i))).join("");
+}
+
+function hex(unit: number): string {
+  return `\\u${unit.toString(16).padStart(4, "0")}`;
 }

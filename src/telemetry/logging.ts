@@ -1,15 +1,24 @@
+import { mkdirSync } from "node:fs";
 import { join } from "node:path";
 import {
-  configure,
-  dispose,
+  configureSync,
   getLogger,
   type Logger,
   type LogLevel,
-  reset,
   type Sink,
   withFilter,
 } from "@logtape/logtape";
-import { type DirectLog, directLog, fileSink, jsonLine, stdoutSink, textLine } from "./log-sinks.ts";
+import { GatewayFailure, gatewayError } from "../core/error.ts";
+import { LogFile } from "./log-file.ts";
+import {
+  type DirectLog,
+  directLog,
+  dropReport,
+  jsonLine,
+  recordOf,
+  stdoutSink,
+  textLine,
+} from "./log-sinks.ts";
 
 export interface LoggingOptions {
   readonly level: LogLevel;
@@ -38,38 +47,68 @@ export interface Loggers {
 /** Levels at which a line of level info is shown. */
 const INFO_SHOWN: ReadonlySet<LogLevel> = new Set(["trace", "debug", "info"]);
 
+const FILES = ["api", "usage", "error"] as const;
+type Files = Partial<Record<(typeof FILES)[number], LogFile>>;
+
+/** The files of the logging that is set up now. */
+let current: Files = {};
+process.on("exit", () => closeFiles(current));
+
 /**
  * Sets logging up. Called again on SIGHUP: the files are opened anew, so that a log rotated by somebody else is let go.
+ * Throws `GatewayFailure` when a file cannot be opened; logging then stays as it was.
  */
 export async function openLogging(options: LoggingOptions): Promise<Loggers> {
-  await reset();
-  const format = options.format === "json" ? jsonLine : textLine;
-  const stdout = stdoutSink(options.write, format);
-  const files = options.dir === null ? [] : (["api", "usage", "error"] as const);
-  const sinks: Record<string, Sink> = { stdout };
-  for (const name of files) {
-    sinks[name] = fileSink(join(options.dir ?? "", `${name}.log`), options.maxBytes, options.backupCount);
-  }
-  if (sinks["error"] !== undefined) sinks["error"] = withFilter(sinks["error"], "error");
-  const withFile = (...names: string[]) => names.filter((name) => name in sinks);
-  const sinksOf = (name: string) => (sinks[name] === undefined ? [] : [sinks[name]]);
+  const stdout = stdoutSink(options.write, options.format === "json" ? jsonLine : textLine);
+  const files = openFiles(options, stdout);
+  const sinksOf = (name: keyof Files) => (files[name] === undefined ? [] : [files[name].sink]);
   const { level } = options;
-  await configure({
-    sinks,
+  // LogTape disposes of none of these sinks, so the switch happens at once and no line falls between.
+  configureSync({
+    reset: true,
+    sinks: { stdout, error: withFilter(files.error?.sink ?? (() => {}), "error") },
     loggers: [
       { category: ["parallama"], lowestLevel: level, sinks: [] },
-      { category: ["parallama", "program"], lowestLevel: level, sinks: ["stdout", ...withFile("error")] },
+      { category: ["parallama", "program"], lowestLevel: level, sinks: ["stdout", "error"] },
       { category: ["logtape", "meta"], lowestLevel: "error", sinks: ["stdout"] },
     ],
   });
+  closeFiles(current);
+  current = files;
   return {
     access: directLog("access", options.access && INFO_SHOWN.has(level) ? [stdout, ...sinksOf("api")] : []),
     usage: directLog("usage", sinksOf("usage")),
     program: getLogger(["parallama", "program"]),
     flush: () => stdout.flush(),
     async close() {
+      closeFiles(files);
       stdout.flush();
-      await dispose();
     },
   };
+}
+
+function openFiles({ dir, maxBytes, backupCount }: LoggingOptions, stdout: Sink): Files {
+  if (dir === null) return {};
+  const files: Files = {};
+  let path = dir;
+  try {
+    mkdirSync(dir, { recursive: true, mode: 0o700 });
+    for (const name of FILES) {
+      path = join(dir, `${name}.log`);
+      const dropped = dropReport((lines) =>
+        stdout(recordOf("program", "warning", "log.dropped", { file: `${name}.log`, lines })),
+      );
+      files[name] = new LogFile(path, { maxBytes, backupCount, dropped });
+    }
+    return files;
+  } catch (thrown) {
+    closeFiles(files);
+    const reason = thrown instanceof Error ? thrown.message : String(thrown);
+    const text = `The log ${path} cannot be written (user id ${process.getuid?.() ?? "?"}): ${reason}. Make it writable for this user, or choose another folder with logging.dir.`;
+    throw new GatewayFailure(gatewayError("storage_unavailable", text), thrown);
+  }
+}
+
+function closeFiles(files: Files): void {
+  for (const file of Object.values(files)) file.close();
 }

@@ -46,6 +46,13 @@ const FILES: readonly [string, string, string[]][] = [
     ["server.port @ parallama.yaml:1: expected a whole number from 0 to 65535"],
   ],
   [
+    "more processes than one",
+    "server: {workers: 2}",
+    [
+      "server.workers @ parallama.yaml:1: more than 1 needs PostgreSQL and Redis, which come in a later version",
+    ],
+  ],
+  [
     "a fraction",
     "server: {workers: 1.5}",
     ["server.workers @ parallama.yaml:1: expected a whole number from 1 to 256"],

@@ -10,7 +10,6 @@ test("without any source, everything has its default", () => {
   expect(sources.size).toBe(0);
   expect(config).toMatchObject({
     mode: "production",
-    configFile: null,
     dataDir: "/work/data",
     server: {
       host: "0.0.0.0",
@@ -77,7 +76,6 @@ test("without any source, everything has its default", () => {
     timeouts: { connectMs: 10_000, firstByteMs: 300_000, idleMs: 120_000, totalMs: 3_600_000 },
     headers: {},
     models: null,
-    maxConcurrentRequests: null,
     declaredBy: "built-in",
   });
 });
@@ -182,18 +180,18 @@ test("aliases of variables count only where the first name is not set", () => {
 test("the first file is read, and no other", () => {
   const files = {
     "/work/parallama.yaml": "server: {port: 1}",
-    "/etc/parallama/config.yaml": "server: {port: 2, workers: 2}",
+    "/etc/parallama/config.yaml": "server: {port: 2, max_json_depth: 9}",
     "/work/env.yaml": "server: {port: 3}",
     "/flag.yaml": "server: {port: 4}",
   };
   const env = { PARALLAMA_CONFIG: "env.yaml" };
   const flags = { config: "/flag.yaml" };
-  expect(configOf({ files, env, flags })).toMatchObject({ configFile: "/flag.yaml", server: { port: 4 } });
-  expect(configOf({ files, env })).toMatchObject({ configFile: "/work/env.yaml", server: { port: 3 } });
+  expect(configOf({ files, env, flags })).toMatchObject({ server: { port: 4 } });
+  expect(configOf({ files, env })).toMatchObject({ server: { port: 3 } });
   expect(configOf({ files, dotEnv: "PARALLAMA_CONFIG=env.yaml" }).server.port).toBe(3);
-  expect(configOf({ files }).server).toMatchObject({ port: 1, workers: 1 });
+  expect(configOf({ files }).server).toMatchObject({ port: 1, maxJsonDepth: 128 });
   const system = loaded({ files: { "/etc/parallama/config.yaml": files["/etc/parallama/config.yaml"] } });
-  expect(system.config.server).toMatchObject({ port: 2, workers: 2 });
+  expect(system.config.server).toMatchObject({ port: 2, maxJsonDepth: 9 });
   expect(system.sources.get("server.port")).toBe("/etc/parallama/config.yaml:1");
 });
 

@@ -62,7 +62,6 @@ providers:
     billing: free
     timeouts: {connect: 500ms, first_byte: 1m, idle: 30, total: 2h}
     models: [gpt-4o]
-    max_concurrent_requests: 7
 `;
   const given = { yaml, env: { AZURE_KEY: "k" }, dotEnv: "AZURE_TOKEN=t" };
   const azure = providerOf(configOf(given), "azure");
@@ -72,7 +71,6 @@ providers:
     billing: "free",
     timeouts: { connectMs: 500, firstByteMs: 60_000, idleMs: 30_000, totalMs: 7_200_000 },
     models: ["gpt-4o"],
-    maxConcurrentRequests: 7,
     declaredBy: "configured",
   });
   expect(azure.apiKey?.reveal()).toBe("k");
@@ -86,7 +84,7 @@ providers:
 
 test("a built-in provider keeps its defaults where the file says nothing", () => {
   const config = configOf({
-    yaml: "providers:\n  openai: {timeouts: {idle: 5s}}\n  ollama: {max_concurrent_requests: 1}\n  local: {timeouts: {first_byte: 9m}}",
+    yaml: "providers:\n  openai: {timeouts: {idle: 5s}}\n  ollama: {billing: paid}\n  local: {timeouts: {first_byte: 9m}}",
     env: { OPENAI_API_KEY: "sk-o", OLLAMA_BASE_URL: "gpu:1" },
   });
   const openai = providerOf(config, "openai");
@@ -97,7 +95,7 @@ test("a built-in provider keeps its defaults where the file says nothing", () =>
   });
   expect(openai.timeouts.idleMs).toBe(5000);
   expect(openai.apiKey?.reveal()).toBe("sk-o");
-  expect(providerOf(config, "ollama")).toMatchObject({ baseUrl: "http://gpu:1", maxConcurrentRequests: 1 });
+  expect(providerOf(config, "ollama")).toMatchObject({ baseUrl: "http://gpu:1", billing: "paid" });
   expect(providerOf(config, "local")).toMatchObject({ baseUrl: null, timeouts: { firstByteMs: 540_000 } });
   expect(config.providers.map((provider) => provider.name)).toEqual([
     "ollama",

@@ -1,17 +1,19 @@
 /** Signals: SIGTERM lets what is under way end, a second one does not wait, SIGHUP reads the configuration again. */
 import { expect, test } from "bun:test";
-import { writeFileSync } from "node:fs";
+import { existsSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
+import { CONTROL_SOCKET } from "../../src/serve.ts";
 import { until, yamlOf } from "../scenarios/bad-days/failing-gateway.ts";
 import { errorMessage, post, SPOKEN } from "../scenarios/bad-days/spoken.ts";
-import { startProcess } from "../support/gateway-process.ts";
-import { json } from "../support/script.ts";
+import { type GatewayProcess, startProcess } from "../support/gateway-process.ts";
+import { json, wait } from "../support/script.ts";
 import { scriptedUpstream } from "../support/scripted-upstream.ts";
-import { within } from "../support/within.ts";
+import { gate, within } from "../support/within.ts";
 import {
   beginStreams,
   expectRows,
   expectWhole,
+  type HeldStream,
   heldProvider,
   lastEvent,
   storedRequests,
@@ -68,37 +70,81 @@ test("SIGTERM with nothing to do ends at once, and the keep-alive of callers doe
   await expect(fetch(`${gateway.url}/health`)).rejects.toThrow();
 });
 
-test("a second SIGTERM does not wait: streams are cut, and their rows are there", async () => {
-  await using provider = await heldProvider();
-  await using gateway = await startProcess({ yaml: yamlOf(provider.upstream.url) });
-  const streams = await beginStreams(gateway, gateway.userKey, STREAMS);
-  gateway.signal("SIGTERM");
-  await gateway.event("server.stopping");
-  expect(await gateway.stop("SIGTERM")).toBe(0);
-  await within("the streams to be cut", Promise.allSettled(streams.map(({ text }) => text)));
+/** Every stream ended with an error in its caller's protocol, and its row says why. */
+async function expectInterrupted(gateway: GatewayProcess, streams: readonly HeldStream[]): Promise<void> {
+  for (const { spoken, text } of streams) {
+    const ended = await within("the end of a stream", text);
+    expect(ended).toContain("The gateway was shut down before the answer was complete.");
+    expect(ended.endsWith(lastEvent(spoken))).toBe(false);
+  }
   expectWhole(gateway.databasePath);
   expectRows(
     gateway.databasePath,
     streams.map(({ requestId }) => requestId),
   );
   for (const row of storedRequests(gateway.databasePath)) {
-    // Whether the stream was ended with an error event or its connection went first.
-    expect(`${row.status} ${row.error}`).toBeOneOf(["499 client_closed", "503 draining"]);
-    expect(row.output_tokens).toBe(1);
+    expect(row).toMatchObject({ status: 503, error: "draining", output_tokens: 1 });
   }
+}
+
+test("a second SIGTERM does not wait: streams end with an error, and their rows are there", async () => {
+  await using provider = await heldProvider();
+  await using gateway = await startProcess({ yaml: yamlOf(provider.upstream.url) });
+  const streams = await beginStreams(gateway, gateway.userKey, STREAMS);
+  gateway.signal("SIGTERM");
+  await gateway.event("server.stopping");
+  expect(await gateway.stop("SIGTERM")).toBe(0);
+  await expectInterrupted(gateway, streams);
 });
 
-test("the drain has an end: streams that do not end are ended, and counted", async () => {
+test("the drain has an end, which a reload can move: streams that do not end are ended with an error", async () => {
   await using provider = await heldProvider();
-  const yaml = yamlOf(provider.upstream.url, {}, "server: {drain_timeout: 500ms}");
-  await using gateway = await startProcess({ yaml });
+  const yaml = (server: string) => yamlOf(provider.upstream.url, {}, `server: {${server}}`);
+  await using gateway = await startProcess({ yaml: yaml("drain_timeout: 1h") });
   const streams = await beginStreams(gateway, gateway.userKey, STREAMS);
-  expect(await gateway.stop("SIGINT")).toBe(0);
-  await within("the streams to be cut", Promise.allSettled(streams.map(({ text }) => text)));
-  expectRows(
-    gateway.databasePath,
-    streams.map(({ requestId }) => requestId),
+  writeFileSync(
+    join(gateway.dataDir, "parallama.yaml"),
+    yaml("drain_timeout: 500ms, max_json_depth: 9, max_concurrent_requests: 1"),
   );
+  gateway.signal("SIGHUP");
+  expect(await gateway.event("configuration.reloaded")).toMatchObject({
+    changed: ["server.drain_timeout", "server.max_concurrent_requests", "server.max_json_depth"],
+    needRestart: ["server.max_concurrent_requests", "server.max_json_depth"],
+  });
+  expect(await gateway.stop("SIGINT")).toBe(0);
+  await expectInterrupted(gateway, streams);
+});
+
+test("an answer that is not streamed, and does not come, ends with an error too", async () => {
+  await using upstream = await scriptedUpstream();
+  const never = gate();
+  upstream.replyAlways("*", () => [wait(never)]);
+  const yaml = yamlOf(upstream.url, {}, "server: {drain_timeout: 100ms}");
+  await using gateway = await startProcess({ yaml });
+  const answers = SPOKEN.map((spoken) => ({
+    spoken,
+    answer: post(gateway.url, gateway.userKey, spoken, false),
+  }));
+  await until("the requests", () => upstream.requests.length === SPOKEN.length);
+  gateway.signal("SIGTERM");
+  for (const { spoken, answer } of answers) {
+    const response = await within("an answer", answer);
+    const requestId = response.headers.get("x-request-id");
+    expect(response.status).toBe(503);
+    expect(errorMessage(spoken.shape, await response.json(), requestId)).toContain("shut down");
+  }
+  expect(await within("the end", gateway.exited)).toBe(0);
+  never.open();
+});
+
+test("SIGHUP as soon as it says that it listens is a reload, and so are two at once", async () => {
+  await using gateway = await startProcess();
+  gateway.signal("SIGHUP");
+  gateway.signal("SIGHUP");
+  await gateway.event("configuration.reloaded");
+  expect((await fetch(`${gateway.url}/health`)).status).toBe(200);
+  expect(await gateway.stop()).toBe(0);
+  expect(existsSync(join(gateway.dataDir, CONTROL_SOCKET))).toBe(false);
 });
 
 test("SIGHUP: a changed provider holds for what comes, and cuts nothing that is under way", async () => {

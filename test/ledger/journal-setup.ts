@@ -47,10 +47,13 @@ const PATIENT: JournalBounds = {
   maxWaitMs: 60_000,
   retryMs: 5,
   busyTimeoutMs: 60_000,
+  closeMs: 60_000,
 };
 
 export interface JournalSetup extends TempDatabase {
   readonly journal: GroupJournal;
+  /** Every thread that the journal began. */
+  readonly workers: readonly Worker[];
   /** What the journal said: "failing: <reason>" and "recovered", in order. */
   readonly said: string[];
   /** Resolves when the journal has said so many things in all. */
@@ -70,10 +73,17 @@ export async function openJournal(bounds: Partial<JournalBounds> = {}): Promise<
     failing: (reason: string) => say(`failing: ${reason}`),
     recovered: () => say("recovered"),
   };
-  const journal = await GroupJournal.open(database.path, events, { ...PATIENT, ...bounds });
+  const workers: Worker[] = [];
+  const newWorker = () => {
+    const worker = new Worker(new URL("../../src/ledger/journal-worker.ts", import.meta.url).href);
+    workers.push(worker);
+    return worker;
+  };
+  const journal = await GroupJournal.open(database.path, events, { ...PATIENT, ...bounds }, newWorker);
   return {
     ...database,
     journal,
+    workers,
     said,
     async saidAt(count) {
       while (said.length < count) {

@@ -121,6 +121,10 @@ describe("a line", () => {
     [{}, "info", "03:04:05.006 it.happened\n"],
     [{ a: 1, b: null, c: "", d: undefined, e: 0 }, "error", "03:04:05.006 ERROR it.happened a=1 e=0\n"],
     [{ text: "two\nlines" }, "warning", '03:04:05.006 WARNING it.happened text="two\\nlines"\n'],
+    [{ model: "a\u001b[2Jb" }, "info", '03:04:05.006 it.happened model="a\\u001b[2Jb"\n'],
+    [{ model: "a\u009b2J\u007f" }, "info", '03:04:05.006 it.happened model="a\\u009b2J\\u007f"\n'],
+    [{ model: "a\u202eb\u2028" }, "info", '03:04:05.006 it.happened model="a\\u202eb\\u2028"\n'],
+    [{ list: ["\u009b"] }, "info", '03:04:05.006 it.happened list="[\\"\\u009b\\"]"\n'],
     [{ list: ["a", "b"] }, "info", '03:04:05.006 it.happened list="[\\"a\\",\\"b\\"]"\n'],
   ])("of text with %j at %s is for people", (properties, level, line) => {
     expect(textLine(record(properties, level))).toBe(line);

@@ -85,6 +85,7 @@ const STATEMENTS = [
     response_bytes integer not null
   ) strict, without rowid`,
   "create index requests_by_account on requests (account_id, started_at_ms)",
+  "create index requests_by_key on requests (key_id, started_at_ms)",
   `create table attempts (
     request_id text not null,
     number integer not null,

@@ -8,6 +8,7 @@ import { CliFailure } from "./cli-failure.ts";
 import type { CliIo } from "./cli-io.ts";
 import { configFlagsOf, type GlobalOptions } from "./global-options.ts";
 import { inProcessClient, type OperationClient, remoteClient, socketClient } from "./operation-client.ts";
+import type { CalledOperation } from "./operation-types.ts";
 
 export type GoodConfig = Extract<LoadedConfig, { readonly ok: true }>;
 
@@ -15,8 +16,11 @@ export type GoodConfig = Extract<LoadedConfig, { readonly ok: true }>;
 export interface CliServices {
   /** What a command would start with. Throws `CliFailure` with all that is wrong. */
   loadConfig(io: CliIo, options: GlobalOptions, mode: ConfigMode): Promise<GoodConfig>;
-  /** By address, by the command socket, or by opening the database, in this order. */
-  connect(io: CliIo, options: GlobalOptions): Promise<OperationClient>;
+  /**
+   * By address, by the command socket, or by opening the database, in this order. A database is made only for an
+   * `operation` that changes something.
+   */
+  connect(io: CliIo, options: GlobalOptions, operation: CalledOperation): Promise<OperationClient>;
   /** The running server's client, and `undefined` if there is none. */
   findServer(config: Config): Promise<OperationClient | undefined>;
   serve(options: ServeOptions): Promise<number>;
@@ -39,14 +43,14 @@ export const systemServices: CliServices = {
     throw new CliFailure(["The configuration cannot be used", ...lines].join("\n"));
   },
 
-  async connect(io, options) {
+  async connect(io, options, operation) {
     const url = options.url ?? nonEmpty(io.env.PARALLAMA_URL);
     if (url !== undefined) return remoteClient(url, options.adminKey ?? nonEmpty(io.env.PARALLAMA_ADMIN_KEY));
     // What `--dev` forgives must not stop a command either: whether a server runs with it is not known here.
     const { config } = await systemServices.loadConfig(io, options, "dev");
     const server = await systemServices.findServer(config);
     if (server !== undefined) return server;
-    prepareDatabaseFolder(io, config);
+    if (!existsSync(config.database.path)) await prepareDatabaseFolder(io, config, operation);
     const { openOperations } = await import("../../app.ts");
     return inProcessClient(config, openOperations);
   },
@@ -65,8 +69,16 @@ export const systemServices: CliServices = {
 };
 
 /** Says when a new database will be made: somebody in the wrong directory would wonder where everything went. */
-function prepareDatabaseFolder(io: CliIo, { dataDir, database }: Config): void {
-  if (existsSync(database.path)) return;
+async function prepareDatabaseFolder(
+  io: CliIo,
+  { dataDir, database }: Config,
+  operation: CalledOperation,
+): Promise<void> {
+  const { findOperation } = await import("../../operations/index.ts");
+  if (findOperation(operation)?.changes !== true) {
+    const text = `There is no database at ${database.path}. Start the server (npm start, or parallama serve), or make the first user: parallama user create <name>`;
+    throw new CliFailure(text);
+  }
   io.stderr.write(`Making a new database: ${database.path}\n`);
   for (const folder of [dataDir, dirname(database.path)]) mkdirSync(folder, { recursive: true, mode: 0o700 });
 }

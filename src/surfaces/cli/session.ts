@@ -31,7 +31,7 @@ export class Session {
     name: Name,
     input: OperationInput<Name>,
   ): Promise<OperationOutput<Name>> {
-    this.#client ??= await this.services.connect(this.io, this.options);
+    this.#client ??= await this.services.connect(this.io, this.options, name);
     return (await this.#client.run(name, input)) as OperationOutput<Name>;
   }
 

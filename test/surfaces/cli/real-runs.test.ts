@@ -33,6 +33,30 @@ async function parallama(commandLine: string, input?: string) {
 }
 
 test(
+  "what only reads makes no database, and says how to get one",
+  async () => {
+    const lines = [
+      "user list",
+      "user info a",
+      "key list",
+      "usage show a",
+      "model list",
+      "price list",
+      "db info",
+    ];
+    for (const ran of await Promise.all(lines.map((line) => parallama(`${line} --data-dir none`)))) {
+      expect(ran).toEqual({
+        exitCode: 1,
+        stdout: "",
+        stderr: `Error: There is no database at ${cwd}/none/parallama.db. Start the server (npm start, or parallama serve), or make the first user: parallama user create <name>\n`,
+      });
+    }
+    expect(existsSync(join(cwd, "none"))).toBe(false);
+  },
+  WAIT_MS,
+);
+
+test(
   "without a server: a user, a key, and the key revoked",
   async () => {
     const created = await parallama("user create alice --name Alice");
@@ -63,7 +87,7 @@ test(
 test(
   "while another process has the database, a command says so",
   async () => {
-    await parallama("db info");
+    await parallama("user create carol");
     const lock = takeLock(join(cwd, "data", "parallama.db"));
     expect(lock).toBeDefined();
     const ran = await parallama("user list");
@@ -109,6 +133,34 @@ test(
     }
     expect(await server.exited).toBe(0);
     expect((await parallama("user list")).stdout).toContain("bob");
+  },
+  WAIT_MS,
+);
+
+test(
+  "what a new server says to type works where it was started, as it stands",
+  async () => {
+    const args = ["--config", "its own.yaml", "--data-dir", "./its data"];
+    await Bun.write(join(cwd, "its own.yaml"), "logging: {level: warning}\n");
+    const server = start(["serve", "--host", "127.0.0.1", "--port", "0", ...args]);
+    let said = "";
+    for await (const bytes of server.stdout) {
+      said += new TextDecoder().decode(bytes);
+      if (said.includes("key generate")) break;
+    }
+    const hints = said.split("\n").filter((line) => / (?:user create|key generate) /.test(line));
+    expect(hints).toHaveLength(2);
+    try {
+      for (const hint of hints) {
+        const env = { PATH: process.env.PATH ?? "", HOME: cwd };
+        const child = Bun.spawn(["sh", "-c", hint], { cwd, env, stdout: "pipe", stderr: "pipe" });
+        expect(await new Response(child.stderr).text()).toBe("");
+        expect(await child.exited).toBe(0);
+      }
+    } finally {
+      server.kill("SIGTERM");
+    }
+    expect(await server.exited).toBe(0);
   },
   WAIT_MS,
 );
