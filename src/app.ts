@@ -1,16 +1,16 @@
 import { join } from "node:path";
-import { fileURLToPath } from "node:url";
 import manifest from "../package.json" with { type: "json" };
 import { KeyRing } from "./accounts/key-ring.ts";
-import type { Config, ProviderConfig } from "./config/config.ts";
+import type { Config } from "./config/config.ts";
 import { redactedConfig } from "./config/redacted-config.ts";
 import { type Clock, systemClock } from "./core/clock.ts";
-import { type GatewayError, GatewayFailure, gatewayError } from "./core/error.ts";
+import { GatewayFailure, gatewayError } from "./core/error.ts";
 import { createUlidSource, type RandomBytes, systemRandom } from "./core/ids.ts";
 import type { Result } from "./core/result.ts";
 import { refuse } from "./core/result.ts";
 import { Deadlines } from "./engine/deadlines.ts";
 import type { Journal, Keys, Protocol, Provider, RequestObserver } from "./engine/ports.ts";
+import { fillCatalog, type KeptProvider, preloadPaths } from "./fill-catalog.ts";
 import { ADMIN_HANDLE, type FirstKeys, fillNewDatabase } from "./first-start.ts";
 import { GroupJournal } from "./ledger/journal.ts";
 import { findOperation } from "./operations/index.ts";
@@ -22,11 +22,9 @@ import {
 } from "./operations/operation.ts";
 import { MemoryPriceBook } from "./pricing/price-book.ts";
 import { inferenceRoutes } from "./protocols/registry.ts";
-import { type DeclaredModel, ModelCatalog } from "./providers/catalog.ts";
+import { ModelCatalog } from "./providers/catalog.ts";
 import { HttpProvider } from "./providers/http-provider.ts";
 import { LocalProcess, type LocalProcessEvent } from "./providers/local/local-process.ts";
-import { LocalProvider } from "./providers/local/local-provider.ts";
-import { createProvider, type ProviderDeclaration } from "./providers/registry.ts";
 import { type Db, openDatabase } from "./storage/database.ts";
 import { takeLock } from "./storage/lock.ts";
 import { HeldBodies } from "./surfaces/http/read-body.ts";
@@ -34,8 +32,6 @@ import { createRouter } from "./surfaces/http/router.ts";
 import type { PlainRequest } from "./telemetry/events.ts";
 
 export const VERSION: string = manifest.version;
-
-const DEMO_MODEL_PATH = fileURLToPath(new URL("../assets/models/parallama-demo.gguf", import.meta.url));
 
 /** What the application tells the world. */
 export interface AppEvents extends RequestObserver {
@@ -77,7 +73,7 @@ async function openParts(config: Config, overrides: Overrides, withKeys: boolean
     const prices = new MemoryPriceBook(() => all.config.pricing.unpriced);
     const localProcess = createLocalProcess(config, events);
     const all = { ...parts, prices, localProcess };
-    await configureProviders(all, config);
+    await fillCatalog(all, config);
     await prices.reload(db);
     await reloadKeys(all, config);
     return all;
@@ -186,12 +182,12 @@ export async function createApp(config: Config, events: AppEvents, overrides: Ov
     /** Applies a configuration that was read again. */
     async reconfigure(next: Config) {
       parts.config = next;
-      await configureProviders(parts, next);
+      await fillCatalog(parts, next);
       await reloadKeys(parts, next);
     },
     /** Loads the local models that the configuration wants loaded. */
     async preload() {
-      const wanted = await preloadPaths(parts, (path) =>
+      const wanted = await preloadPaths(catalog, parts.config, (path) =>
         events.localProcess({ event: "preload-failed", path, status: 404 }),
       );
       if (wanted.length > 0) await localProcess.preload(wanted);
@@ -237,103 +233,6 @@ function createLocalProcess(config: Config, events: AppEvents | undefined): Loca
   });
 }
 
-/** A provider that stays as it is while its declaration does: its list of models and its connections stay too. */
-interface KeptProvider {
-  readonly fingerprint: string;
-  readonly provider: Provider;
-}
-
-async function configureProviders(parts: Parts, config: Config): Promise<void> {
-  const local = {
-    process: parts.localProcess,
-    modelsDir: config.local.modelsDir,
-    demoModelPath: DEMO_MODEL_PATH,
-  };
-  const kept = new Map<string, KeptProvider>();
-  const providers = config.providers
-    .filter((provider) => provider.apiKey !== null || !needsKey(provider))
-    .map((configured) => {
-      const declaration = declarationOf(configured);
-      const fingerprint = JSON.stringify([declaration, local.modelsDir]);
-      const known = parts.keptProviders.get(configured.name);
-      const provider =
-        known?.fingerprint === fingerprint
-          ? known.provider
-          : createProvider(declaration, local, () => parts.clock.now());
-      kept.set(configured.name, { fingerprint, provider });
-      return provider;
-    });
-  parts.keptProviders = kept;
-  // Pulled files are known by their receipts, which are read asynchronously.
-  for (const provider of providers) if (provider instanceof LocalProvider) await provider.listModels();
-  const declared = [...configuredModels(config), ...(await storedModels(parts.db))];
-  parts.catalog.configure(providers, declared, (name) => dormantModel(parts, config, name));
-}
-
-const KEY_VARIABLES: Readonly<Record<string, string>> = {
-  openai: "OPENAI_API_KEY",
-  anthropic: "ANTHROPIC_API_KEY",
-};
-
-/** A model that only a built-in provider is known for (it has a price for it), while that provider has no key. */
-function dormantModel(parts: Parts, config: Config, name: string): GatewayError | undefined {
-  const owner = config.providers.find((provider) => {
-    if (provider.apiKey !== null || !needsKey(provider)) return false;
-    const model = name.startsWith(`${provider.name}/`) ? name.slice(provider.name.length + 1) : name;
-    return parts.prices.chargeFor(model, provider.name, model, parts.clock.now()).cost !== undefined;
-  });
-  if (owner === undefined) return undefined;
-  const variable = KEY_VARIABLES[owner.name] ?? "its key";
-  const text = `${variable} not configured: the model '${name}' is served by '${owner.name}', for which this gateway has no key.`;
-  return gatewayError("not_configured", text, { code: "provider_not_configured", param: "model" });
-}
-
-/** A built-in provider without its key is not there; one that was configured without a key may need none. */
-function needsKey(provider: ProviderConfig): boolean {
-  return (
-    provider.declaredBy === "built-in" &&
-    (provider.type === "openai-compatible" || provider.type === "anthropic")
-  );
-}
-
-function declarationOf(provider: ProviderConfig): ProviderDeclaration {
-  const { name, type, baseUrl, timeouts, models } = provider;
-  const headers = Object.entries(provider.headers).map(([header, value]) => [header, value.reveal()]);
-  return {
-    name,
-    type,
-    baseUrl,
-    timeouts,
-    models,
-    apiKey: provider.apiKey?.reveal() ?? null,
-    headers: Object.fromEntries(headers),
-    paid: provider.billing === "paid",
-  };
-}
-
-function configuredModels(config: Config): DeclaredModel[] {
-  return config.models.map(({ id, name, aliases, targets, active }) => ({
-    ...(id === null ? {} : { id }),
-    name,
-    aliases,
-    targets,
-    active,
-    createdAtMs: 0,
-  }));
-}
-
-async function storedModels(db: Db): Promise<DeclaredModel[]> {
-  const rows = await db.selectFrom("models").selectAll().orderBy("id").execute();
-  return rows.map((row) => ({
-    id: row.id,
-    name: row.name,
-    aliases: JSON.parse(row.aliases),
-    targets: JSON.parse(row.targets),
-    active: row.state === "active",
-    createdAtMs: row.created_at_ms,
-  }));
-}
-
 async function reloadKeys(parts: Pick<Parts, "keys" | "db">, config: Config): Promise<void> {
   const secret = config.admin.apiKey?.reveal();
   const admin = await parts.db
@@ -358,7 +257,7 @@ async function runOn(parts: Parts, name: string, input: unknown, actor: string):
 }
 
 async function refresh(parts: Parts, stale: readonly Stale[]): Promise<void> {
-  if (stale.includes("models")) await configureProviders(parts, parts.config);
+  if (stale.includes("models")) await fillCatalog(parts, parts.config);
   if (stale.includes("prices")) await parts.prices.reload(parts.db);
   if (stale.includes("keys") || stale.includes("models")) await reloadKeys(parts, parts.config);
 }
@@ -382,20 +281,6 @@ function factsOf(parts: Parts): ProgramFacts {
       }));
     },
   };
-}
-
-/** The files to load at the start. A name that means no local model is told, and stops nothing. */
-async function preloadPaths(parts: Parts, unknown: (name: string) => void): Promise<string[]> {
-  const { local, models } = parts.config;
-  const names = [...local.preload, ...models.filter((model) => model.preload).map((model) => model.name)];
-  const paths = new Set<string>();
-  for (const name of names) {
-    const target = (await parts.catalog.find(name))?.targets[0];
-    const path = target?.provider instanceof LocalProvider ? target.provider.pathOf(target.model) : undefined;
-    if (path === undefined) unknown(name);
-    else paths.add(path);
-  }
-  return [...paths];
 }
 
 async function answers(db: Db): Promise<boolean> {

@@ -238,7 +238,8 @@ async function reload(state: Running): Promise<void> {
     state.config = next;
     events.configurationReloaded(changed, needRestart);
   } catch (thrown) {
-    events.unexpected("reload", thrown);
+    if (thrown instanceof GatewayFailure) events.configurationRefused([thrown.error.message]);
+    else events.unexpected("reload", thrown);
   }
 }
 

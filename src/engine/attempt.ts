@@ -5,105 +5,127 @@ import type { InferenceRequest, ProviderReply, Target } from "./ports.ts";
 /** How long a provider may keep an answer open after its last event. */
 const ENDING_MS = 1_000;
 
-/** A request under way at a provider. */
-export interface Attempt {
+/** A request under way at a provider, with its time-outs. One deadline serves them all; it moves as things happen. */
+export class Attempt {
   readonly target: Target;
-  readonly startedAtMs: number;
-  readonly reply: ProviderReply;
-  /** Call when bytes have arrived, or have been taken by the caller: the idle time-out starts again. */
-  alive(): void;
-  /** Call when bytes are handed to the caller: until `alive`, it is the caller that is waited for. */
-  handing(): void;
+  readonly #deadlines: Deadlines;
+  readonly #caller: AbortSignal;
+  readonly #controller = new AbortController();
+  readonly #deadline: Deadline;
+  readonly #endMs: number;
+  #reply: ProviderReply | undefined;
+  #answering = false;
+  #handing = false;
+  #timeout: GatewayError | undefined;
+  #stalled = () => {};
+
+  /** `caller` is the caller leaving. */
+  constructor(deadlines: Deadlines, target: Target, caller: AbortSignal) {
+    this.target = target;
+    this.#deadlines = deadlines;
+    this.#caller = caller;
+    const { firstByteMs, totalMs } = target.provider.timeouts;
+    const begunMs = deadlines.nowMs();
+    this.#endMs = begunMs + totalMs;
+    this.#deadline = {
+      atMs: Math.min(this.#endMs, begunMs + firstByteMs),
+      expire: (reason) => this.#expire(reason),
+    };
+    if (caller.aborted) this.cancel();
+    caller.addEventListener("abort", this.cancel);
+    deadlines.watch(this.#deadline);
+  }
+
+  /** Resolves when the answer's head is there. Throws `GatewayFailure` when no answer comes. */
+  async send(request: InferenceRequest, headers: Readonly<Record<string, string>>): Promise<void> {
+    const { provider, model } = this.target;
+    try {
+      this.#reply = await provider.send({
+        protocol: request.protocol,
+        model,
+        body: request.bodyFor(provider.nameInBody(model, request.model)),
+        headers,
+        signal: this.#controller.signal,
+      });
+    } catch (thrown) {
+      this.done();
+      if (this.#caller.aborted) throw new GatewayFailure(clientClosed(), thrown);
+      if (this.#timeout !== undefined) throw new GatewayFailure(this.#timeout, thrown);
+      throw thrown;
+    }
+  }
+
+  get reply(): ProviderReply {
+    if (this.#reply === undefined) throw new Error("the request has not been answered yet");
+    return this.#reply;
+  }
+
+  /** Bytes have arrived, or have been taken by the caller: the idle time-out starts again. */
+  alive(): void {
+    this.#answering = true;
+    this.#handing = false;
+    this.#deadline.atMs = Math.min(
+      this.#endMs,
+      this.#deadlines.nowMs() + this.target.provider.timeouts.idleMs,
+    );
+  }
+
+  /** Bytes are handed to the caller: until `alive`, it is the caller that is waited for. */
+  handing(): void {
+    this.#handing = true;
+  }
+
   /** What to do when a caller has not taken what was handed to it within the idle time-out. */
-  whenStalled(callback: () => void): void;
+  whenStalled(callback: () => void): void {
+    this.#stalled = callback;
+  }
+
   /** The head has come, and the body is read whole: from now on only the longest time allowed counts. */
-  readingWhole(): void;
+  readingWhole(): void {
+    this.#answering = true;
+    this.#deadline.atMs = this.#endMs;
+  }
+
   /** The answer is complete: what may still come is waited for only briefly, so that the connection can be used again. */
-  ending(): void;
+  ending(): void {
+    this.#deadline.atMs = this.#deadlines.nowMs() + ENDING_MS;
+  }
+
   /** Gives the provider up: closes the connection, which makes it stop. */
-  cancel(): void;
+  readonly cancel = (): void => {
+    this.#controller.abort();
+  };
+
   /** Why it was given up, if a time-out did it. */
-  timedOut(): GatewayError | undefined;
+  timedOut(): GatewayError | undefined {
+    return this.#timeout;
+  }
+
   /** The answer has been read to its end (or given up): no time-out runs any more. */
-  done(): void;
+  done(): void {
+    this.#deadlines.forget(this.#deadline);
+    this.#caller.removeEventListener("abort", this.cancel);
+  }
+
+  #expire(reason: GatewayError | undefined): void {
+    const total = this.#deadlines.nowMs() >= this.#endMs;
+    this.#timeout = reason ?? (this.#handing ? callerStalled() : timeoutError(this.#answering, total));
+    this.cancel();
+    if (this.#handing) this.#stalled();
+  }
 }
 
-/**
- * Sends a request to one target under its time-outs, until the answer's head is there. `signal` is the caller leaving.
- * Throws `GatewayFailure` when no answer comes.
- */
+/** Sends a request to one target under its time-outs, until the answer's head is there. */
 export async function attempt(
   deadlines: Deadlines,
   request: InferenceRequest,
   target: Target,
   headers: Readonly<Record<string, string>>,
-  startedAtMs: number,
-  signal: AbortSignal,
+  caller: AbortSignal,
 ): Promise<Attempt> {
-  const { timeouts } = target.provider;
-  const controller = new AbortController();
-  let timeout: GatewayError | undefined;
-  const begunMs = deadlines.nowMs();
-  const endMs = begunMs + timeouts.totalMs;
-  let answering = false;
-  let handing = false;
-  let stalled = () => {};
-  const deadline: Deadline = {
-    atMs: Math.min(endMs, begunMs + timeouts.firstByteMs),
-    expire(reason) {
-      timeout = reason ?? (handing ? callerStalled() : timeoutError(answering, deadlines.nowMs() >= endMs));
-      controller.abort();
-      if (handing) stalled();
-    },
-  };
-  const leave = () => controller.abort();
-  const done = () => {
-    deadlines.forget(deadline);
-    signal.removeEventListener("abort", leave);
-  };
-  if (signal.aborted) leave();
-  signal.addEventListener("abort", leave);
-  deadlines.watch(deadline);
-  try {
-    const reply = await target.provider.send({
-      protocol: request.protocol,
-      model: target.model,
-      body: request.bodyFor(target.provider.nameInBody(target.model, request.model)),
-      headers,
-      signal: controller.signal,
-    });
-    return {
-      target,
-      startedAtMs,
-      reply,
-      alive() {
-        answering = true;
-        handing = false;
-        deadline.atMs = Math.min(endMs, deadlines.nowMs() + timeouts.idleMs);
-      },
-      handing() {
-        handing = true;
-      },
-      whenStalled(callback) {
-        stalled = callback;
-      },
-      readingWhole() {
-        answering = true;
-        deadline.atMs = endMs;
-      },
-      ending() {
-        deadline.atMs = deadlines.nowMs() + ENDING_MS;
-      },
-      cancel: () => controller.abort(),
-      timedOut: () => timeout,
-      done,
-    };
-  } catch (thrown) {
-    done();
-    if (signal.aborted) throw new GatewayFailure(clientClosed(), thrown);
-    if (timeout !== undefined) throw new GatewayFailure(timeout, thrown);
-    throw thrown;
-  }
+  const under = new Attempt(deadlines, target, caller);
+  await under.send(request, headers);
+  return under;
 }
 
 export function clientClosed(): GatewayError {

@@ -63,10 +63,9 @@ async function exchange(
   scope: RequestScope,
   target: Target,
 ): Promise<Result<Answer>> {
-  const startedAtMs = ports.clock.now();
-  scope.attempting(startedAtMs);
+  scope.attempting(ports.clock.now());
   const headers = forwardedHeaders(protocol, call.headers);
-  const under = await attempt(ports.deadlines, request, target, headers, startedAtMs, call.signal);
+  const under = await attempt(ports.deadlines, request, target, headers, call.signal);
   const { status, headers: answered } = under.reply;
   scope.answering(status, answered.get("x-request-id") ?? answered.get("request-id"));
   const type = answered.get("content-type") ?? "";

@@ -23,7 +23,11 @@ const server = (code: string | null = null) => ({ type: "server_error", code });
 /** How each kind is told in each protocol. A new kind needs a line here. */
 const KINDS: Record<ErrorKind, Rendering> = {
   bad_request: { status: 400, openai: invalid(), anthropic: "invalid_request_error" },
-  ambiguous_credentials: { status: 400, openai: invalid("ambiguous_credentials"), anthropic: "invalid_request_error" },
+  ambiguous_credentials: {
+    status: 400,
+    openai: invalid("ambiguous_credentials"),
+    anthropic: "invalid_request_error",
+  },
   missing_credentials: { status: 401, openai: invalid("invalid_api_key"), anthropic: "authentication_error" },
   invalid_credentials: { status: 401, openai: invalid("invalid_api_key"), anthropic: "authentication_error" },
   permission_denied: {

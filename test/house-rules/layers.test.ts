@@ -5,7 +5,16 @@ import { readSources, type Source, under, walk } from "./repository.ts";
 
 /** ARCHITECTURE.md, "Layers": from the top down. Imports point downward; the top may do as it likes with itself. */
 const LAYERS: readonly (readonly string[])[] = [
-  ["main.ts", "app.ts", "serve.ts", "first-start.ts", "welcome.ts", "offer-model.ts", "surfaces"],
+  [
+    "main.ts",
+    "app.ts",
+    "serve.ts",
+    "first-start.ts",
+    "welcome.ts",
+    "fill-catalog.ts",
+    "offer-model.ts",
+    "surfaces",
+  ],
   ["operations"],
   [
     "protocols",

@@ -75,7 +75,10 @@ describe("names", () => {
 
   test("provider/model is the public model at that provider: its price, its state, its permission", async () => {
     const one = fakeProvider("one", ["x", "off"]);
-    catalog.configure([one], [declared("house", ["one/x"]), declared("closed", ["one/off"], { active: false })]);
+    catalog.configure(
+      [one],
+      [declared("house", ["one/x"]), declared("closed", ["one/off"], { active: false })],
+    );
     await catalog.list();
     expect((await catalog.find("one/x"))?.name).toBe("house");
     expect((await catalog.find("one/off"))?.unavailable).toBeDefined();
