@@ -34,13 +34,16 @@ const silent: AppEvents = {
   localProcess() {},
 };
 
+/** So that nothing has to be estimated either. */
+const NOTHING = { tokens: { input: 0, output: 0 }, source: "provider" } as const;
+
 /** Hands every byte on and learns nothing. */
 const unread = (): AnswerReader => ({
   whole: (bytes) => bytes,
   piece: (bytes) => bytes,
   rest: () => new Uint8Array(0),
   ended: false,
-  facts: () => ({ usage: undefined, complete: true, textBytes: 0, textPieces: 0 }),
+  facts: () => ({ usage: NOTHING, complete: true, textBytes: 0, textPieces: 0 }),
 });
 
 const withoutMetering = (protocol: Protocol): Protocol => ({

@@ -124,7 +124,18 @@ export class LocalProvider implements Provider {
     const { body, protocol, signal } = request;
     const reply = await this.#upstream.send("POST", PATHS[protocol] ?? "", body, headers, signal);
     const promptTokens = promptTokensOf(reply.headers);
-    return promptTokens === undefined ? reply : { ...reply, promptTokens };
+    if (promptTokens === undefined) return reply;
+    const { status, headers: answered } = reply;
+    const bytes = () => reply.bytes();
+    return {
+      status,
+      headers: answered,
+      bytes,
+      promptTokens,
+      get body() {
+        return reply.body;
+      },
+    };
   }
 
   readError(status: number, body: Uint8Array, headers: Headers) {

@@ -135,7 +135,7 @@ let gateway: TestGateway;
 
 beforeAll(async () => {
   upstream = await scriptedUpstream();
-  gateway = await gatewayAt(upstream.url, { first_byte: "1500ms" });
+  gateway = await gatewayAt(upstream.url, { first_byte: "1500ms", total: "4s" });
 });
 
 afterAll(async () => {
