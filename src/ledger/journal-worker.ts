@@ -40,6 +40,8 @@ function handle(message: ToWorker): FromWorker {
   switch (message.type) {
     case "open":
       database = openSqlite(message.path, { create: false, busyTimeoutMs: message.busyTimeoutMs });
+      // Fewer, larger checkpoints: each writes the changed pages a second time and waits for the disk.
+      database.run("pragma wal_autocheckpoint = 4000");
       commit = prepareCommit(database);
       return { type: "opened" };
     case "commit":

@@ -58,7 +58,8 @@ export class HttpUpstream {
   ): Promise<ProviderReply> {
     const { baseUrl, unixSocket } = this.#options;
     const unix = unixSocket === undefined ? undefined : await unixSocket();
-    if (unix === undefined) await this.#connect(signal);
+    const isKnown = this.#options.nowMs() - this.#answeredAtMs < REACHABLE_MS;
+    if (unix === undefined && !isKnown) await this.#connect(signal);
     let response: Response;
     try {
       const init = { method, headers: this.#headersWith(headers), signal, redirect: "manual", body };
@@ -101,8 +102,7 @@ export class HttpUpstream {
    * connected to and left, under the time-out for connecting: one that swallows packets is noticed in seconds.
    */
   async #connect(signal: AbortSignal): Promise<void> {
-    const { provider, baseUrl, timeouts, nowMs } = this.#options;
-    if (nowMs() - this.#answeredAtMs < REACHABLE_MS) return;
+    const { provider, baseUrl, timeouts } = this.#options;
     const url = new URL(baseUrl);
     const port = url.port === "" ? (url.protocol === "https:" ? 443 : 80) : Number(url.port);
     const outcome = await probe(url.hostname.replace(/^\[|\]$/g, ""), port, timeouts.connectMs, signal);
