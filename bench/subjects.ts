@@ -57,7 +57,7 @@ const parallama = (off: boolean): Subject => ({
   name: off ? "parallama-off" : "parallama",
   what: off
     ? "Parallama, same binary and route, without key check, journal, metering and log"
-    : "Parallama with everything on: key check, limits, durable journal, metering, log",
+    : "Parallama with everything on: key check, durable journal, metering, log",
   start: (place) => startParallama(place, off),
 });
 
