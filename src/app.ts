@@ -265,7 +265,6 @@ async function refresh(parts: Parts, stale: readonly Stale[]): Promise<void> {
 function factsOf(parts: Parts): ProgramFacts {
   return {
     databasePath: parts.config.database.path,
-    modelsDir: parts.config.local.modelsDir,
     configuration: () => redactedConfig(parts.config),
     canonicalModel: (name) => parts.catalog.canonical(name),
     knowsModel: (name) => parts.catalog.knows(name),

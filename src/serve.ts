@@ -1,4 +1,4 @@
-import { existsSync, mkdirSync, rmSync } from "node:fs";
+import { mkdirSync, rmSync } from "node:fs";
 import { join } from "node:path";
 import type { LogLevel } from "@logtape/logtape";
 import { type App, createApp, VERSION } from "./app.ts";
@@ -10,6 +10,7 @@ import { type LoadedConfig, loadConfig } from "./config/load-config.ts";
 import { GatewayFailure, toGatewayError } from "./core/error.ts";
 import { offerBetterModel } from "./offer-model.ts";
 import { isOpenToOthers } from "./storage/database.ts";
+import { acceptsConnections, COMMAND_SOCKET } from "./surfaces/command-socket.ts";
 import { errorResponse } from "./surfaces/http/error-response.ts";
 import { operationRoute } from "./surfaces/http/operation-routes.ts";
 import { IDLE_TIMEOUT_S } from "./surfaces/http/router.ts";
@@ -23,9 +24,6 @@ export interface ServeOptions {
   readonly stdout: (text: string) => void;
   readonly stderr: (text: string) => void;
 }
-
-/** The socket in the data directory by which commands reach the running server. */
-export const CONTROL_SOCKET = "parallama.sock";
 
 /** Bodies are bounded by our own reader, in the caller's error shape; this only keeps Bun from answering first. */
 const NO_BODY_LIMIT = Number.MAX_SAFE_INTEGER;
@@ -56,12 +54,12 @@ export async function serve(options: ServeOptions): Promise<number> {
 }
 
 async function run(config: Config, options: ServeOptions, signals: Signals): Promise<number> {
-  const loggers = await openLogging(loggingOptions(config, options));
+  const loggers = await openLogging(loggingOptions(config));
   const events = new Events(loggers);
   mkdirSync(config.dataDir, { recursive: true, mode: 0o700 });
   const app = await createApp(config, appEvents(events));
   const servers: Bun.Server<undefined>[] = [];
-  const socketPath = join(config.dataDir, CONTROL_SOCKET);
+  const socketPath = join(config.dataDir, COMMAND_SOCKET);
   try {
     servers.push(...listen(app, config, options), await listenForCommands(app, socketPath, events));
   } catch (thrown) {
@@ -149,7 +147,7 @@ function listenProblem({ host, port }: { host: string; port: number }, thrown: u
 /** Commands come over a socket that only this user can open: the file's permission is the credential. */
 async function listenForCommands(app: App, path: string, events: Events): Promise<Bun.Server<undefined>> {
   // A server with another database may use the folder; a socket that nobody answers on was left by one that was killed.
-  if (await accepts(path)) {
+  if (await acceptsConnections(path)) {
     const text = `Another Parallama process listens on ${path}. Stop it, or choose another folder with --data-dir.`;
     throw new GatewayFailure({ kind: "conflict", message: text });
   }
@@ -178,17 +176,6 @@ function serveCommands(app: App, path: string, events: Events): Bun.Server<undef
     ...NO_IDLE_TIMEOUT,
   });
   return server as unknown as Bun.Server<undefined>;
-}
-
-async function accepts(path: string): Promise<boolean> {
-  if (!existsSync(path)) return false;
-  try {
-    const socket = await Bun.connect({ unix: path, socket: { data() {} } });
-    socket.end();
-    return true;
-  } catch {
-    return false;
-  }
 }
 
 /**
@@ -232,7 +219,7 @@ async function reload(state: Running): Promise<void> {
     const { changed, needRestart } = diffConfig(state.config, loaded.config);
     const next = reloadedConfig(state.config, loaded.config);
     state.loggers.flush();
-    state.loggers = await openLogging(loggingOptions(next, options));
+    state.loggers = await openLogging(loggingOptions(next));
     events.use(state.loggers);
     await state.app.reconfigure(next);
     state.config = next;
@@ -289,7 +276,7 @@ function problemText({ key, source, message }: { key: string; source: string; me
   return `${key === "" ? "" : `${key}: `}${message} (${source})`;
 }
 
-function loggingOptions(config: Config, options: ServeOptions) {
+function loggingOptions(config: Config) {
   const { level, format, dir, maxBytes, backupCount, access } = config.logging;
   const shown = format === "auto" ? (process.stdout.isTTY ? "text" : "json") : format;
   return {
@@ -301,7 +288,6 @@ function loggingOptions(config: Config, options: ServeOptions) {
     access,
     write: (text: string, written: () => void) => {
       process.stdout.write(text, () => written());
-      void options;
     },
   };
 }

@@ -47,8 +47,6 @@ export interface AnswerFacts {
   /** Bytes of generated text that passed, and pieces that carried some. For estimates. */
   readonly textBytes: number;
   readonly textPieces: number;
-  /** The provider's id of the answer. */
-  readonly providerId?: string;
 }
 
 /** Follows one answer: hands its bytes on (nearly always the same bytes) and learns what they say. */
@@ -68,8 +66,6 @@ export interface AnswerReader {
 export interface Protocol {
   readonly name: ProtocolName;
   readonly errorShape: ErrorShape;
-  /** Content type of a streamed answer. */
-  readonly streamType: string;
   /** Headers of the caller that the provider must see. Lower case. */
   readonly forwardedHeaders: readonly string[];
   decodeRequest(bytes: Uint8Array): Result<InferenceRequest>;

@@ -1,9 +1,10 @@
 import { type GatewayError, GatewayFailure, gatewayError, httpStatusOf } from "../core/error.ts";
 import { ok, type Result, refuse } from "../core/result.ts";
+import type { Usage } from "../core/usage.ts";
 import { type Attempt, clientClosed } from "./attempt.ts";
 import type { Answer } from "./infer.ts";
 import { usageOf } from "./meter.ts";
-import type { AnswerReader, InferenceRequest, Protocol } from "./ports.ts";
+import type { AnswerFacts, AnswerReader, InferenceRequest, Protocol } from "./ports.ts";
 import type { Call, RequestScope } from "./request-scope.ts";
 
 /** Headers of a provider's answer that say something to the caller. All others are about us, or about the connection. */
@@ -185,13 +186,14 @@ async function readToEnd(source: ReadableStreamDefaultReader<Uint8Array>, under:
 }
 
 /** Writes down a complete answer. */
-function settle({ request, scope, under, reader }: Stream): Promise<void> {
-  const facts = reader.facts();
-  return scope.finish(
-    facts.error === undefined ? 200 : 502,
-    usageOf(request, under.target, facts, under.reply.promptTokens),
-    facts.error,
-  );
+function settle(stream: Stream): Promise<void> {
+  const facts = stream.reader.facts();
+  return stream.scope.finish(facts.error === undefined ? 200 : 502, usageSoFar(stream, facts), facts.error);
+}
+
+/** What the answer has used, by what has passed of it. */
+function usageSoFar({ request, under }: Stream, facts: AnswerFacts): Usage {
+  return usageOf(request, under.target, facts, under.reply.promptTokens);
 }
 
 /** The provider closed the stream. If it had not ended its answer, the caller is told. */
@@ -212,29 +214,23 @@ async function failStream(stream: Stream, thrown: unknown): Promise<Uint8Array |
 
 /** Ends a stream that the caller believes in progress: what was delivered is charged, and an error event goes out. */
 async function broken(stream: Stream, error: GatewayError, cause?: unknown): Promise<Uint8Array> {
-  const { call, protocol, request, scope, under, reader } = stream;
+  const { call, protocol, scope, reader } = stream;
   const status = httpStatusOf(error);
   const event = protocol.encodeStreamError(error, call.requestId);
   scope.delivered(event.length);
   const facts = reader.facts();
   // A provider that fails before it has said anything is owed what it reported itself, and nothing by estimate.
   const owesNothing = error.kind !== "client_closed" && facts.textPieces === 0;
-  const usage = owesNothing ? facts.usage : usageOf(request, under.target, facts, under.reply.promptTokens);
+  const usage = owesNothing ? facts.usage : usageSoFar(stream, facts);
   await scope.finish(status, usage, error, cause);
   return event;
 }
 
 /** Every way out comes through here. If nothing has settled yet, the caller has gone. */
 async function leaveStream(stream: Stream): Promise<void> {
-  const { call, scope, under, request, reader } = stream;
-  under.done();
-  under.cancel();
-  if (!scope.finished)
-    await scope.finish(
-      499,
-      usageOf(request, under.target, reader.facts(), under.reply.promptTokens),
-      clientClosed(),
-    );
+  const { call, scope, under, reader } = stream;
+  giveUp(under);
+  if (!scope.finished) await scope.finish(499, usageSoFar(stream, reader.facts()), clientClosed());
   call.ended();
 }
 

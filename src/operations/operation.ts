@@ -19,7 +19,6 @@ export interface OperationContext {
 
 export interface ProgramFacts {
   readonly databasePath: string;
-  readonly modelsDir: string;
   /** The merged configuration, secrets redacted. */
   configuration(): Readonly<Record<string, unknown>>;
   /** Every model that is known, with who serves it. */

@@ -20,7 +20,6 @@ export abstract class JsonAnswerReader implements AnswerReader {
   protected complete = false;
   protected textBytes = 0;
   protected textPieces = 0;
-  protected providerId: string | undefined;
   #ended = false;
 
   constructor(framing: Framing) {
@@ -55,7 +54,6 @@ export abstract class JsonAnswerReader implements AnswerReader {
       textBytes: this.textBytes,
       textPieces: this.textPieces,
       ...(this.error === undefined ? {} : { error: this.error }),
-      ...(this.providerId === undefined ? {} : { providerId: this.providerId }),
     };
   }
 

@@ -2,7 +2,7 @@
 import { expect, test } from "bun:test";
 import { existsSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
-import { CONTROL_SOCKET } from "../../src/serve.ts";
+import { COMMAND_SOCKET } from "../../src/surfaces/command-socket.ts";
 import { until, yamlOf } from "../scenarios/bad-days/failing-gateway.ts";
 import { errorMessage, post, SPOKEN } from "../scenarios/bad-days/spoken.ts";
 import { type GatewayProcess, startProcess } from "../support/gateway-process.ts";
@@ -144,7 +144,7 @@ test("SIGHUP as soon as it says that it listens is a reload, and so are two at o
   await gateway.event("configuration.reloaded");
   expect((await fetch(`${gateway.url}/health`)).status).toBe(200);
   expect(await gateway.stop()).toBe(0);
-  expect(existsSync(join(gateway.dataDir, CONTROL_SOCKET))).toBe(false);
+  expect(existsSync(join(gateway.dataDir, COMMAND_SOCKET))).toBe(false);
 });
 
 test("SIGHUP: a changed provider holds for what comes, and cuts nothing that is under way", async () => {

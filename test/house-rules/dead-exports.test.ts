@@ -10,8 +10,6 @@ const ENTRIES: ReadonlySet<string> = new Set(["src/main.ts"]);
 const FOR_TESTS: Record<string, string> = {
   "src/engine/meter.ts: priceUsage": "the arithmetic of a charge, tested apart from where prices come from",
   "src/protocols/frames.ts: MAX_FRAME_BYTES": "a bound, whose test goes to it and beyond",
-  "src/surfaces/cli/operation-client.ts: COMMAND_SOCKET":
-    "the command line starts without loading the server, whose own constant a test compares with this one",
 };
 
 let sources: Source[];

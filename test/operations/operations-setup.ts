@@ -50,7 +50,6 @@ export async function operations(): Promise<Operations> {
     random: systemRandom,
     program: {
       databasePath: path,
-      modelsDir: database.folder,
       configuration: () => ({ server: { port: 8000 } }),
       models: async () => [
         {

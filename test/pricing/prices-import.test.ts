@@ -19,7 +19,6 @@ const LIST = {
 async function run(db: Db, input: Record<string, unknown>, nowMs = NOW) {
   const program = {
     databasePath: "",
-    modelsDir: "",
     configuration: () => ({}),
     models: async () => [],
     canonicalModel: (name: string) => name,

@@ -54,7 +54,6 @@ export class AnthropicAnswerReader extends JsonAnswerReader {
   }
 
   #readMessage(message: Json): void {
-    if (typeof message["id"] === "string") this.providerId = message["id"];
     if (isRecord(message["usage"])) this.#addUsage(message["usage"]);
     const { content } = message;
     if (!Array.isArray(content)) return;

@@ -9,7 +9,6 @@ export function anthropicMessages(maxJsonDepth: number): Protocol {
   return {
     name: "anthropic-messages",
     errorShape: "anthropic",
-    streamType: "text/event-stream",
     forwardedHeaders: ["anthropic-version", "anthropic-beta"],
     decodeRequest: (bytes) => decodeJsonRequest(FORM, bytes, maxJsonDepth),
     // The clients need the event's name; nothing may follow it.

@@ -68,7 +68,6 @@ function protocolOf(maxJsonDepth: number, form: RequestForm): Protocol {
   return {
     name: form.protocol,
     errorShape: "ollama",
-    streamType: "application/x-ndjson",
     forwardedHeaders: [],
     decodeRequest: (bytes) => decodeJsonRequest(form, bytes, maxJsonDepth),
     encodeStreamError: (error: GatewayError) => encoder.encode(`${JSON.stringify(ollamaErrorBody(error))}\n`),

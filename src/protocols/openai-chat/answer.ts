@@ -44,7 +44,6 @@ export class OpenAiAnswerReader extends JsonAnswerReader {
   }
 
   #readChunk(chunk: Readonly<Record<string, unknown>>): void {
-    if (this.providerId === undefined && typeof chunk["id"] === "string") this.providerId = chunk["id"];
     const usage = openAiUsage(chunk["usage"]);
     // Usage ends nothing: some servers send it on every chunk, with the real figures on the last.
     if (usage !== undefined) this.usage = usage;

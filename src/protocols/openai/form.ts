@@ -11,7 +11,6 @@ export function openAiProtocol(form: RequestForm, maxJsonDepth: number): Protoco
   return {
     name: form.protocol,
     errorShape: "openai",
-    streamType: "text/event-stream",
     // The header of OpenAI's clients that changes what the provider does.
     forwardedHeaders: ["openai-beta"],
     decodeRequest: (bytes) => decodeJsonRequest(form, bytes, maxJsonDepth),

@@ -1,6 +1,7 @@
 import { join } from "node:path";
 import type { OperationRunner } from "../../app.ts";
 import type { Config } from "../../config/config.ts";
+import { acceptsConnections, COMMAND_SOCKET } from "../command-socket.ts";
 import { CliFailure, EXIT_ERROR, EXIT_USAGE } from "./cli-failure.ts";
 
 /** Runs operations, wherever that is. */
@@ -11,9 +12,6 @@ export interface OperationClient {
   run(name: string, input: unknown): Promise<unknown>;
   close(): Promise<void>;
 }
-
-/** The name of the server's command socket in the data directory. */
-export const COMMAND_SOCKET = "parallama.sock";
 
 /** Also for operations that ask slow providers; a server that takes longer will not answer at all. */
 const ANSWER_TIMEOUT_MS = 120_000;
@@ -29,7 +27,7 @@ export function remoteClient(url: string, adminKey: string | undefined): Operati
 /** Asks the server that listens on a command socket; `undefined` if none does. */
 export async function socketClient(dataDir: string): Promise<OperationClient | undefined> {
   const path = join(dataDir, COMMAND_SOCKET);
-  if (!(await accepts(path))) return undefined;
+  if (!(await acceptsConnections(path))) return undefined;
   return httpClient("http://localhost", { unix: path }, `the server at ${path}`, false);
 }
 
@@ -95,17 +93,6 @@ function checkedUrl(text: string): string {
     );
   }
   return `${url.origin}${url.pathname.replace(/\/+$/, "")}`;
-}
-
-/** A socket file outlives a server that was killed, so only a connection tells. */
-async function accepts(path: string): Promise<boolean> {
-  try {
-    const socket = await Bun.connect({ unix: path, socket: { data() {} } });
-    socket.end();
-    return true;
-  } catch {
-    return false;
-  }
 }
 
 async function jsonOf(response: Response): Promise<unknown> {

@@ -4,14 +4,9 @@ import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { gatewayError } from "../../../src/core/error.ts";
 import { ok, refuse } from "../../../src/core/result.ts";
-import { CONTROL_SOCKET } from "../../../src/serve.ts";
 import { systemServices } from "../../../src/surfaces/cli/cli-services.ts";
-import {
-  COMMAND_SOCKET,
-  inProcessClient,
-  remoteClient,
-  socketClient,
-} from "../../../src/surfaces/cli/operation-client.ts";
+import { inProcessClient, remoteClient, socketClient } from "../../../src/surfaces/cli/operation-client.ts";
+import { COMMAND_SOCKET } from "../../../src/surfaces/command-socket.ts";
 import { load } from "../../config/support.ts";
 import { run } from "./support.ts";
 
@@ -125,7 +120,7 @@ test("a socket without a server, or what is no socket, means that none runs", as
 });
 
 test("client and server mean the same socket", () => {
-  expect(COMMAND_SOCKET).toBe(CONTROL_SOCKET);
+  expect(COMMAND_SOCKET).toBe("parallama.sock");
 });
 
 test("in this process, outputs are passed on, refusals are thrown, and closing closes", async () => {

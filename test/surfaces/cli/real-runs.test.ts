@@ -3,7 +3,7 @@ import { existsSync, mkdtempSync, rmSync, statSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join, resolve } from "node:path";
 import { takeLock } from "../../../src/storage/lock.ts";
-import { COMMAND_SOCKET } from "../../../src/surfaces/cli/operation-client.ts";
+import { COMMAND_SOCKET } from "../../../src/surfaces/command-socket.ts";
 
 // The program itself, as a user starts it, on a directory of its own.
 
